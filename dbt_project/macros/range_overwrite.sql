@@ -1,0 +1,41 @@
+{#-
+Incremental strategy: the requested range of days is deleted and written again, and `ledger.partitions` gets one row for
+each of its days, in the materialization's transaction. A row that vanished upstream vanishes here too, which a delete by
+key would not do. The partition column is the model's `event_time`.
+-#}
+{% macro get_incremental_range_overwrite_sql(arg_dict) -%}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set written = arg_dict['temp_relation'] -%}
+    {%- set partitions = source('ledger', 'partitions') -%}
+    {%- set day = config.get('event_time') -%}
+    {%- set requested = requested_range() -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+
+    delete from {{ target }} where {{ within(day, requested) }};
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ written }}
+    order by {{ ([day] + (arg_dict['unique_key'] or [])) | join(', ') }};
+
+    delete from {{ partitions }} where table_name = '{{ target.identifier }}' and {{ within('day', requested) }};
+
+    insert into {{ partitions }} (table_name, day, rows, checksum, written_at)
+    select '{{ target.identifier }}', days.day, count(written.{{ day }}), '{{ lineage_checksum(model) }}', now()::timestamp
+    from {{ each_day(requested, 'day') }} as days
+    left join {{ written }} as written on days.day = written.{{ day }}
+    group by days.day
+    order by days.day;
+{%- endmacro %}
+
+{#- SQL condition: the day lies in the range (see requested_range). -#}
+{% macro within(day, requested) -%}
+{{ day }} >= date '{{ requested.start }}' and {{ day }} < date '{{ requested.stop }}'
+{%- endmacro %}
+
+{#- SQL subquery: one row for each day of the range (see requested_range). -#}
+{% macro each_day(requested, name) -%}
+(
+    select range::date as {{ name }}
+    from range(date '{{ requested.start }}', date '{{ requested.stop }}', interval 1 day)
+)
+{%- endmacro %}

@@ -1,0 +1,32 @@
+{#-
+The days a run is asked for: {start, stop}, two ISO dates, `stop` exclusive.
+
+They come from dbt's own flags `--event-time-start` and `--event-time-end`, which, unlike vars, leave the parsed project
+valid. Without the flags it is the last delivered day. Days whose horizon (`meta.horizon_days`, default 0) has not been
+delivered yet are cut off at the end: nothing can be known about them.
+-#}
+{% macro requested_range() -%}
+    {%- set unknown = {'start': '0001-01-01', 'stop': '0001-01-01'} -%}
+    {%- if not execute -%}{{ return(unknown) }}{%- endif -%}
+    {%- set last_day = last_delivered_day() -%}
+    {%- if last_day is none -%}{{ return(unknown) }}{%- endif -%}
+    {%- set one_day = modules.datetime.timedelta(days=1) -%}
+    {%- set start = flag_day('event_time_start') or last_day -%}
+    {%- set stop = flag_day('event_time_end') or last_day + one_day -%}
+    {%- set horizon = modules.datetime.timedelta(days=model.config.meta.get('horizon_days', 0)) -%}
+    {%- set stop = [stop, last_day + one_day - horizon] | min -%}
+    {{ return({'start': start.isoformat(), 'stop': ([start, stop] | max).isoformat()}) }}
+{%- endmacro %}
+
+{#- The date in one of dbt's event-time flags, or none where the flag was not given. -#}
+{% macro flag_day(name) -%}
+    {%- set value = invocation_args_dict.get(name) -%}
+    {%- if value is none -%}{{ return(none) }}{%- endif -%}
+    {{ return(modules.datetime.date.fromisoformat((value | string)[:10])) }}
+{%- endmacro %}
+
+{#- The newest day that any source table was delivered for, or none in an empty lake. -#}
+{% macro last_delivered_day() -%}
+    {%- set rows = run_query('select max(day) from ' ~ source('ledger', 'deliveries')) -%}
+    {{ return(rows.columns[0].values()[0]) }}
+{%- endmacro %}

@@ -1,0 +1,115 @@
+"""The loss alarm: has the champion become worse than it was when it was new?
+
+Source: E. S. Page, Continuous inspection schemes, Biometrika 41 (1954): one-sided CUSUM.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+
+# Variance of a loss that never varies: a perfect model that starts to err must not divide by zero.
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class DayLoss:
+    """The champion's loss on the rows of one day whose labels have matured."""
+
+    day: date
+    rows: int
+    mean: float
+    sd: float  # between rows, 0 where there is one
+
+
+@dataclass(frozen=True)
+class LossAlarmPolicy:
+    """How much worse, for how long, is an alarm."""
+
+    reference_days: int = 14
+    k: float = 0.5  # slack: worsening per day, in sd, that is let pass
+    h: float = 5.0  # threshold of the sum
+    sd_floor: float = 0.05  # of the reference's mean loss; overlapping labels hide a day's true sd
+
+
+@dataclass(frozen=True)
+class AlarmState:
+    """Where an alarm stands today. Raised but not calibrated is advice, not an alarm."""
+
+    statistic: float
+    threshold: float
+    raised: bool
+    since: date | None
+    calibrated: bool
+    reason: str
+
+
+def cusum(values: Sequence[float], k: float, h: float) -> list[float]:
+    """The one-sided sum max(0, S + value - k) after each value, kept at or below 2h.
+
+    The ceiling lets an alarm end within days of the cause; it is up where the sum is above h.
+    """
+    sums: list[float] = []
+    for value in values:
+        previous = sums[-1] if sums else 0.0
+        sums.append(min(max(0.0, previous + value - k), 2 * h))
+    return sums
+
+
+def performance(days: Sequence[DayLoss], policy: LossAlarmPolicy) -> AlarmState:
+    """Judge the champion's daily losses, oldest first, against its first days out of time.
+
+    Days without rows are passed over. A loss that is not finite raises the alarm at once.
+    Raises ValueError where the days are not in order.
+    """
+    _check_order(days)
+    filled = [day for day in days if day.rows]
+    broken = [day for day in filled if not math.isfinite(day.mean)]
+    if broken:
+        reason = f"the loss of {broken[0].day} is {broken[0].mean}"
+        return AlarmState(2 * policy.h, policy.h, True, broken[0].day, True, reason)
+    first, rest = filled[: policy.reference_days], filled[policy.reference_days :]
+    if not rest:
+        reason = f"not calibrated: {len(first)} of {policy.reference_days + 1} days have matured"
+        return AlarmState(0.0, policy.h, False, None, False, reason)
+    sums = cusum(_standardised(first, rest, policy.sd_floor), policy.k, policy.h)
+    since = _since(sums, rest)
+    usual, now = _mean(first), _mean([day for day in rest if since and day.day >= since] or rest)
+    span = f"since {since}" if since else "after them"
+    reason = f"mean loss {now:.4f} {span}, {usual:.4f} in its first {len(first)} days"
+    return AlarmState(sums[-1], policy.h, sums[-1] > policy.h, since, True, reason)
+
+
+def _check_order(days: Sequence[DayLoss]) -> None:
+    for earlier, later in itertools.pairwise(days):
+        if earlier.day >= later.day:
+            raise ValueError(
+                f"day {later.day} comes after {earlier.day}: pass each day once, oldest first"
+            )
+
+
+def _standardised(first: Sequence[DayLoss], rest: Sequence[DayLoss], floor: float) -> list[float]:
+    """Each later day's loss in sd of a day: what varies between days, plus the day's own noise."""
+    usual = _mean(first)
+    noise = np.array([day.sd**2 / day.rows for day in first])
+    between = np.var([day.mean for day in first], ddof=1) - noise.mean()
+    between = max(between, (floor * usual) ** 2, TINY)
+    known = between / len(first) + noise.mean() / len(first)
+    return [(day.mean - usual) / math.sqrt(between + known + day.sd**2 / day.rows) for day in rest]
+
+
+def _mean(days: Sequence[DayLoss]) -> float:
+    """Mean over days, each day counted once: the unit that varies is the day."""
+    return float(np.mean([day.mean for day in days]))
+
+
+def _since(sums: Sequence[float], days: Sequence[DayLoss]) -> date | None:
+    """First day of the current excursion, None where the sum is at zero."""
+    if not sums[-1]:
+        return None
+    zeros = [i for i, value in enumerate(sums) if not value]
+    return days[zeros[-1] + 1 if zeros else 0].day

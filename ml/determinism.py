@@ -1,0 +1,26 @@
+"""Same seed, same thread count, same bits; and nothing of it leaks into the caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def deterministic(seed: int, threads: int) -> Iterator[None]:
+    """Seed PyTorch, fix its threads and forbid operations that do not repeat; restore all after.
+
+    Threads are fixed because the order of a parallel sum depends on their number.
+    """
+    threads_before = torch.get_num_threads()
+    strict_before = torch.are_deterministic_algorithms_enabled()
+    warn_before = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(True)
+            torch.manual_seed(seed)
+            yield
+        finally:
+            torch.use_deterministic_algorithms(strict_before, warn_only=warn_before)
+            torch.set_num_threads(threads_before)

@@ -1,0 +1,28 @@
+"""What can go wrong in `ml`, as a tree; a message says what failed, the value and the next step.
+
+ModelError
+├── SchemaError      a table does not have the columns or types that a model needs
+├── SplitError       days or rows cannot be split as asked
+├── TrainingError    rows or labels cannot be trained on, or the loss left the numbers
+└── ArtifactError    a saved model cannot be read
+"""
+
+
+class ModelError(Exception):
+    """Root of every error that `ml` raises on purpose."""
+
+
+class SchemaError(ModelError):
+    """A table lacks a column, or a column has a type that a model cannot take."""
+
+
+class SplitError(ModelError):
+    """Days or rows cannot be split as asked."""
+
+
+class TrainingError(ModelError):
+    """A model cannot be trained on these rows."""
+
+
+class ArtifactError(ModelError):
+    """A saved model cannot be read."""

@@ -1,0 +1,201 @@
+"""What is kept of a column for drift checks: a few quantiles or counts instead of its rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SIZE = 2048
+OTHER = "(other)"
+# Share of days that must agree before a column counts as an index of time.
+MOSTLY = 0.95
+
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class ColumnSketch:
+    """A column's distribution, with what Evidently would drop kept beside it.
+
+    Numbers keep `points`, sorted mid-quantiles, each standing for the same share of the finite
+    values, and the smallest and largest value. Categories keep `levels` (most frequent first) with
+    their `counts`.
+    """
+
+    kind: Literal["number", "category"]
+    n: int  # rows, missing ones included
+    nulls: int  # null or NaN
+    infinite: int = 0
+    points: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    levels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    @property
+    def valid(self) -> int:
+        """Rows with a usable value: neither missing nor infinite."""
+        return self.n - self.nulls - self.infinite
+
+    @property
+    def null_share(self) -> float:
+        """Share of rows without a value, 0 where there are no rows."""
+        return self.nulls / self.n if self.n else 0.0
+
+    @property
+    def constant(self) -> bool:
+        """Whether every usable value is the same one (False where there is none)."""
+        if self.kind == "category":
+            return len(self.levels) == 1
+        return self.low is not None and self.low == self.high
+
+
+def sketch(column: pa.ChunkedArray | pa.Array, size: int = SIZE) -> ColumnSketch:
+    """Compress one Arrow column to at most `size` points or levels; the same rows give the same.
+
+    Raises TypeError for a type that has no distribution to compare (dates, lists, ...).
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = _kind(column.type)
+    if pa.types.is_null(column.type):
+        return ColumnSketch(kind, len(column), len(column))
+    if kind == "category":
+        return _categories(column, size)
+    values = pc.drop_null(column.cast(pa.float64(), safe=False)).to_numpy()
+    finite = np.sort(values[np.isfinite(values)])
+    nulls = column.null_count + int(np.isnan(values).sum())
+    return ColumnSketch(
+        kind="number",
+        n=len(column),
+        nulls=nulls,
+        infinite=len(column) - nulls - len(finite),
+        points=_points(finite, size),
+        low=float(finite[0]) if len(finite) else None,
+        high=float(finite[-1]) if len(finite) else None,
+    )
+
+
+def sketch_table(table: pa.Table, size: int = SIZE) -> dict[str, ColumnSketch]:
+    """Sketch every column of a table; sorting leaves the interpreter lock, so two at a time."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        sketches = pool.map(lambda name: sketch(table[name], size), table.column_names)
+        return dict(zip(table.column_names, sketches, strict=True))
+
+
+def merge(sketches: Sequence[ColumnSketch], size: int = SIZE) -> ColumnSketch:
+    """The sketch of all rows together, from the sketches of parts (days into weeks).
+
+    Raises ValueError where there is nothing to merge, or where parts differ in kind.
+    """
+    kinds = {part.kind for part in sketches if part.valid}
+    if not sketches or len(kinds) > 1:
+        raise ValueError(
+            f"cannot merge {len(sketches)} sketches of kinds {sorted(kinds)}: "
+            "pass at least one, all of one column and one type"
+        )
+    kind = kinds.pop() if kinds else sketches[0].kind
+    levels, counts = _merged_counts(sketches, size)
+    return ColumnSketch(
+        kind=kind,
+        n=sum(part.n for part in sketches),
+        nulls=sum(part.nulls for part in sketches),
+        infinite=sum(part.infinite for part in sketches),
+        points=_merged_points(sketches, size),
+        low=min((part.low for part in sketches if part.low is not None), default=None),
+        high=max((part.high for part in sketches if part.high is not None), default=None),
+        levels=levels,
+        counts=counts,
+    )
+
+
+def merge_tables(
+    tables: Iterable[Mapping[str, ColumnSketch]], size: int = SIZE
+) -> dict[str, ColumnSketch]:
+    """Merge column by column; a column that only some tables have is merged over those."""
+    parts: dict[str, list[ColumnSketch]] = {}
+    for table in tables:
+        for name, part in table.items():
+            parts.setdefault(name, []).append(part)
+    return {name: merge(found, size) for name, found in parts.items()}
+
+
+def _kind(data_type: pa.DataType) -> Literal["number", "category"]:
+    types = pa.types
+    if types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type):
+        return "number"
+    strings = types.is_string(data_type) or types.is_large_string(data_type)
+    if strings or types.is_string_view(data_type) or types.is_boolean(data_type):
+        return "category"
+    if types.is_null(data_type):
+        return "category"
+    raise TypeError(
+        f"a column of type {data_type} cannot be sketched: "
+        "leave it out, or turn it into a number (days since) or a category"
+    )
+
+
+def _categories(column: pa.ChunkedArray | pa.Array, size: int) -> ColumnSketch:
+    counted = pc.value_counts(pc.drop_null(column.cast(pa.string())))
+    pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
+    levels, counts = _top(dict(pairs), size)
+    return ColumnSketch("category", len(column), column.null_count, levels=levels, counts=counts)
+
+
+def _top(counts: dict[str, int], size: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    rest = counts.pop(OTHER, 0)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if rest or len(ordered) > size:
+        rest += sum(count for _, count in ordered[size - 1 :])
+        ordered = [*ordered[: size - 1], (OTHER, rest)]
+    return tuple(level for level, _ in ordered), tuple(count for _, count in ordered)
+
+
+def _merged_counts(
+    sketches: Sequence[ColumnSketch], size: int
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    total: dict[str, int] = {}
+    for part in sketches:
+        for level, count in zip(part.levels, part.counts, strict=True):
+            total[level] = total.get(level, 0) + count
+    return _top(total, size)
+
+
+def _points(ordered: Floats, size: int) -> tuple[float, ...]:
+    if len(ordered) <= size:
+        return tuple(ordered.tolist())
+    middles = ((np.arange(size) + 0.5) / size * len(ordered)).astype(np.int64)
+    return tuple(ordered[middles].tolist())
+
+
+def _merged_points(sketches: Sequence[ColumnSketch], size: int) -> tuple[float, ...]:
+    filled = [part for part in sketches if part.points]
+    if not filled:
+        return ()
+    values = np.concatenate([np.asarray(part.points) for part in filled])
+    weights = np.concatenate(
+        [np.full(len(part.points), part.valid / len(part.points)) for part in filled]
+    )
+    order = np.argsort(values, kind="stable")
+    values, reached = values[order], np.cumsum(weights[order])
+    size = min(size, len(values))
+    middles = np.searchsorted(reached, (np.arange(size) + 0.5) / size * reached[-1])
+    return tuple(values[middles].tolist())
+
+
+def one_value_a_day(days: Iterable[Mapping[str, ColumnSketch]]) -> frozenset[str]:
+    """Columns that hold one value per day, the same for every entity: a calendar, a shop's total.
+
+    They are an index of time: a later span always differs from an earlier one, so how they are
+    distributed says nothing about drift. A few odd days (one row, a late correction) are allowed.
+    """
+    seen: dict[str, list[bool]] = {}
+    for day in days:
+        for name, column in day.items():
+            if column.valid:
+                seen.setdefault(name, []).append(column.constant)
+    return frozenset(name for name, constant in seen.items() if np.mean(constant) >= MOSTLY)

@@ -1,0 +1,144 @@
+"""A trained tabular network as an artifact: scoring, saving, loading."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from ml.calibration import IDENTITY, Calibration
+from ml.determinism import deterministic
+from ml.errors import ArtifactError
+from ml.network import Network
+from ml.preprocessing import Encoded, Preprocessing
+from ml.schema import Floats
+
+FORMAT = 1  # of the artifact; raise it when an older one can no longer be read
+BATCH_ROWS = 16_384  # bounds memory while scoring, whatever the table's length
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training; the defaults were chosen on as_of days before 2011-08-01 only.
+
+    `epochs` is the length of the learning rate's schedule, `patience` how many epochs may pass
+    without a better holdout. Where there is no holdout, `stop_after` epochs are run and
+    `calibration` is used as given.
+    """
+
+    seed: int = 7
+    threads: int = 2
+    epochs: int = 5
+    patience: int = 2
+    stop_after: int | None = None
+    calibration: Calibration = IDENTITY
+    batch_rows: int = 1024
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.3
+    dropout: float = 0.2
+    members: int = 4
+    width: int = 64
+    embedding: int = 4
+    bins: int = 16
+    min_level_rows: int = 20
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A network with all that scoring needs; `epochs_run` is what a refit repeats."""
+
+    preprocessing: Preprocessing
+    network: Network
+    calibration: Calibration
+    config: TrainConfig
+    epochs_run: int
+
+    def predict(self, table: pa.Table) -> Floats:
+        """Probability of label 1, shape [rows]; raises SchemaError for a changed table."""
+        encoded = self.preprocessing.transform(table)
+        with deterministic(self.config.seed, self.config.threads):
+            return self.calibration.apply(raw_probabilities(self.network, encoded))
+
+    def refit_config(self) -> TrainConfig:
+        """The same recipe for more rows and no holdout."""
+        return replace(self.config, stop_after=self.epochs_run, calibration=self.calibration)
+
+    def digest(self) -> str:
+        """Hash of metadata and every weight's bits, 32 hex characters: equal models, equal hash."""
+        hasher = hashlib.blake2b(self._metadata().encode(), digest_size=16)
+        for name, weights in sorted(self.network.state_dict().items()):
+            hasher.update(name.encode())
+            hasher.update(weights.numpy().tobytes())
+        return hasher.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write `model.json` and `weights.pt`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.json").write_text(self._metadata())
+        torch.save(self.network.state_dict(), folder / "weights.pt")
+
+    @classmethod
+    def load(cls, folder: Path) -> "TabularModel":
+        """Read what `save` wrote; runs no code from the file. Raises ArtifactError."""
+        try:
+            values = json.loads((folder / "model.json").read_text())
+            if values["format"] != FORMAT:
+                raise ArtifactError(
+                    f"{folder} has format {values['format']}, this build reads {FORMAT}: "
+                    "load it with the build that saved it"
+                )
+            model = cls._from_metadata(values)
+            weights = torch.load(folder / "weights.pt", weights_only=True)
+            model.network.load_state_dict(weights)
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{folder} is no tabular model ({error}): save it again") from error
+        return model
+
+    def _metadata(self) -> str:
+        values = {
+            "format": FORMAT,
+            "estimator": "tabular",
+            "epochs_run": self.epochs_run,
+            "calibration": asdict(self.calibration),
+            "config": asdict(self.config),
+            "preprocessing": self.preprocessing.to_dict(),
+        }
+        return json.dumps(values, indent=1)
+
+    @classmethod
+    def _from_metadata(cls, values: dict[str, Any]) -> "TabularModel":
+        preprocessing = Preprocessing.from_dict(values["preprocessing"])
+        given = values["config"]
+        config = TrainConfig(**{**given, "calibration": Calibration(**given["calibration"])})
+        return cls(
+            preprocessing,
+            build_network(preprocessing, config),
+            Calibration(**values["calibration"]),
+            config,
+            values["epochs_run"],
+        )
+
+
+def build_network(preprocessing: Preprocessing, config: TrainConfig) -> Network:
+    """An untrained network that fits the preprocessing's outputs."""
+    return Network(
+        preprocessing.bins,
+        preprocessing.cardinalities,
+        members=config.members,
+        width=config.width,
+        embedding=config.embedding,
+        dropout=config.dropout,
+    )
+
+
+def raw_probabilities(network: Network, rows: Encoded) -> Floats:
+    """Mean probability of the members before calibration, shape [rows]."""
+    network.eval()
+    with torch.inference_mode():
+        batches = zip(rows.positions.split(BATCH_ROWS), rows.codes.split(BATCH_ROWS), strict=True)
+        means = [network(*batch).sigmoid().mean(dim=1).numpy() for batch in batches]
+    return np.concatenate(means).astype(np.float64)

@@ -1,0 +1,42 @@
+"""What can go wrong, as a tree; every message says what failed, the value it had and the next step.
+
+LeewayError
+├── DeclarationError    a mistake in the dbt project: names file, key, value and fix
+├── SetupError          the machine or the settings lack something
+├── LakeBusyError       the catalog stayed locked through every retry
+├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
+├── NoEvidenceError     a step was asked for a day that lacks what it needs (rows, labels, a version)
+└── RunFailedError      `leeway run` stops: a Dagster run failed, its id and first error are named
+"""
+
+
+class LeewayError(Exception):
+    """Root of every error that Leeway raises on purpose."""
+
+
+class DeclarationError(LeewayError):
+    """A declaration in the dbt project is wrong."""
+
+    def __init__(self, file: str, key: str, value: object, fix: str) -> None:
+        self.file, self.key, self.value, self.fix = file, key, value, fix
+        super().__init__(f"{file}: `{key}` is {value!r}: {fix}")
+
+
+class SetupError(LeewayError):
+    """The machine or the settings lack something that is needed to start."""
+
+
+class LakeBusyError(LeewayError):
+    """The lake's catalog stayed locked by another writer."""
+
+
+class DeliveryError(LeewayError):
+    """A landing file cannot be taken in."""
+
+
+class NoEvidenceError(LeewayError):
+    """A step lacks the rows, labels or model version that it needs."""
+
+
+class RunFailedError(LeewayError):
+    """A Dagster run that `leeway run` started has failed."""

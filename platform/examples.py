@@ -1,0 +1,102 @@
+"""Rows of the lake that models read and write, always in the order of (time, entity)."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from declaration import MlModel
+from errors import NoEvidenceError
+from ml.schema import Schema
+from resources.lake import Lake, quoted
+
+
+def features(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
+    """Return the features of `days`: one row per entity and day."""
+    table = quoted(model.features_schema, model.features.table)
+    time, entity = quoted(model.time), quoted(model.entity)
+    query = f"select * from {table} where {time} in (select unnest(?)) order by {time}, {entity}"
+    return lake.read(query, [list(days)])
+
+
+def labelled(
+    lake: Lake, model: MlModel, days: Sequence[date], snapshot: int | None = None
+) -> pa.Table:
+    """Return features and label of `days`, of entities that have both, at a snapshot of the lake.
+
+    Raises NoEvidenceError where there is no such row.
+    """
+    time, entity = quoted(model.time), quoted(model.entity)
+    rows = lake.read(
+        f"""select f.*, l.{quoted(model.label.column)}
+        from {quoted(model.features_schema, model.features.table)} as f
+        join {quoted(model.label_schema, model.label.table)} as l using ({entity}, {time})
+        where f.{time} in (select unnest(?)) and l.{time} in (select unnest(?))
+        order by f.{time}, f.{entity}""",
+        [list(days), list(days)],
+        snapshot,
+    )
+    if not rows.num_rows:
+        span = f"{min(days)}..{max(days)}" if days else "no day at all"
+        raise NoEvidenceError(
+            f"{model.name}: no labelled row of {span} in {model.features.table} and "
+            f"{model.label.table}: materialize both for these days first"
+        )
+    return rows
+
+
+def schema(model: MlModel, rows: pa.Table) -> Schema:
+    """Return which columns of `rows` the model learns from; a new feature needs no Python change."""
+    with_label = (
+        rows.schema
+        if model.label.column in rows.schema.names
+        else rows.schema.append(pa.field(model.label.column, pa.int32()))
+    )
+    return Schema.of(
+        with_label,
+        entity=model.entity,
+        time=model.time,
+        label=model.label.column,
+        exclude=model.features.exclude,
+        task=model.task,
+    )
+
+
+def matured_rows(lake: Lake, model: MlModel, as_of: date) -> int:
+    """Return how many rows of strided training days a decision on `as_of` could learn from."""
+    time = quoted(model.time)
+    found = lake.rows(
+        f"""select count(*) as rows from {quoted(model.label_schema, model.label.table)}
+        where {time} <= $as_of - $horizon::integer
+        and {time} > $as_of - $horizon::integer - $window::integer
+        and ($as_of - $horizon::integer - {time}) % $every = 0""",
+        {
+            "as_of": as_of,
+            "horizon": model.label.horizon_days,
+            "window": model.train.window_days,
+            "every": model.train.every_days,
+        },
+    )
+    return int(found[0]["rows"])
+
+
+def replace_days(
+    lake: Lake, table: str, days: Sequence[date], rows: pa.Table, time: str, columns: str
+) -> None:
+    """Write `rows` as all there is of `days` in `ml.<table>`, in one transaction.
+
+    columns: the table's SQL columns, for its first write.
+    """
+    name = quoted("ml", table)
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(f"create table if not exists {name} ({columns})")
+        connection.execute(
+            f"delete from {name} where {quoted(time)} in (select unnest(?))", [list(days)]
+        )
+        connection.register("new_rows", rows)
+        connection.execute(f"insert into {name} by name select * from new_rows")
+        connection.unregister("new_rows")
+
+    lake.transact(write)

@@ -1,0 +1,111 @@
+"""The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
+
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts.
+"""
+
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from resources.lake import SCHEMAS, Lake, quoted
+
+TABLES = {
+    "deliveries": """table_name varchar, day date, delivery varchar, file varchar,
+        file_hash varchar, rows_read bigint, rows_accepted bigint, rows_quarantined bigint,
+        medians varchar, status varchar, reason varchar, known_from date, known_to date,
+        written_at timestamp""",
+    "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
+        written_at timestamp""",
+    "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
+        statistic double, threshold double, reason varchar, version integer,
+        written_at timestamp""",
+    "decisions": """model varchar, as_of date, kind varchar, lane varchar, reasons varchar,
+        evidence varchar, written_at timestamp""",
+    "versions": """model varchar, as_of date, version integer, kind varchar, lane varchar,
+        mlflow_run varchar, training_set varchar, written_at timestamp""",
+    "promotions": """model varchar, as_of date, version integer, candidate integer,
+        promoted boolean, lane varchar, reasons varchar, evidence varchar,
+        written_at timestamp""",
+    "alerts": """day date, kind varchar, subject varchar, message varchar,
+        written_at timestamp""",
+}
+
+
+def prepare(lake: Lake) -> None:
+    """Create schemas and ledger tables where they are missing."""
+
+    def create(connection: duckdb.DuckDBPyConnection) -> None:
+        for schema in SCHEMAS:
+            connection.execute(f"create schema if not exists {quoted(schema)}")
+        for name, columns in TABLES.items():
+            connection.execute(f"create table if not exists {quoted('ledger', name)} ({columns})")
+
+    lake.transact(create)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
+    """Insert one row into a ledger table, inside the caller's transaction."""
+    columns = ", ".join(quoted(name) for name in row)
+    marks = ", ".join("?" for _ in row)
+    connection.execute(
+        f"insert into {quoted('ledger', table)} ({columns}, written_at) "
+        f"values ({marks}, current_timestamp::timestamp)",
+        list(row.values()),
+    )
+
+
+def put(lake: Lake, table: str, key: dict[str, Any], row: dict[str, Any]) -> None:
+    """Write the one row that `key` names, replacing an earlier one, in one transaction."""
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        where = " and ".join(f"{quoted(name)} = ?" for name in key)
+        connection.execute(
+            f"delete from {quoted('ledger', table)} where {where}", list(key.values())
+        )
+        insert(connection, table, {**key, **row})
+
+    lake.transact(write)
+
+
+def champion_on(lake: Lake, model: str, day: date) -> int | None:
+    """Return the version that is live on `day`: the last one promoted before it.
+
+    A promotion decided on day D uses what is known at the end of D, so it is live from D + 1.
+    """
+    found = lake.rows(
+        """select version from ledger.promotions
+        where model = ? and promoted and as_of < ? order by as_of desc, written_at desc limit 1""",
+        [model, day],
+    )
+    return found[0]["version"] if found else None
+
+
+def frontier(lake: Lake, model: str) -> dict[str, Any] | None:
+    """Return the newest decision of a model, or None before the first."""
+    found = lake.rows(
+        "select * from ledger.decisions where model = ? order by as_of desc limit 1", [model]
+    )
+    return found[0] if found else None
+
+
+def frontier_day(lake: Lake, table: str) -> date | None:
+    """Return the newest day that any delivery of a raw table is about, or None."""
+    found = lake.rows("select max(day) as day from ledger.deliveries where table_name = ?", [table])
+    return found[0]["day"]
+
+
+def alert(lake: Lake, day: date, kind: str, subject: str, message: str) -> bool:
+    """Keep an alert, at most one per day, kind and subject; return whether it is new."""
+
+    def write(connection: duckdb.DuckDBPyConnection) -> bool:
+        key = [day, kind, subject]
+        found = connection.execute(
+            "select 1 from ledger.alerts where day = ? and kind = ? and subject = ?", key
+        ).fetchone()
+        if not found:
+            row = dict(zip(("day", "kind", "subject"), key, strict=True), message=message)
+            insert(connection, "alerts", row)
+        return not found
+
+    return lake.transact(write)

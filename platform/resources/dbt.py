@@ -1,0 +1,95 @@
+"""dbt behind one file: the project that `DBT_PROJECT_DIR` names, its manifest, its command line."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DbtCliResource, DbtProject
+
+from errors import SetupError
+from resources.lake import EXTENSIONS, install_extension
+from resources.settings import CHECKOUT, Settings
+
+logger = logging.getLogger("leeway")
+SOURCES = (".sql", ".yml", ".yaml", ".csv", ".md")
+DBT = str(Path(sys.executable).with_name("dbt"))
+
+
+def dbt_project(settings: Settings) -> DbtProject:
+    """Return the dbt project; its artifacts go to `home`, so that a read-only project works.
+
+    A project without its own `profiles.yml` uses Leeway's, which knows the lake by settings.
+    """
+    if not (settings.dbt_project_dir / "dbt_project.yml").exists():
+        raise SetupError(
+            f"DBT_PROJECT_DIR is {settings.dbt_project_dir}, which has no dbt_project.yml: "
+            "set it to the folder of a dbt project"
+        )
+    own_profile = (settings.dbt_project_dir / "profiles.yml").exists()
+    return DbtProject(
+        project_dir=settings.dbt_project_dir,
+        target_path=settings.home / "dbt" / settings.dbt_project_dir.name,
+        profiles_dir=settings.dbt_project_dir if own_profile else CHECKOUT / "dbt_project",
+    )
+
+
+def dbt_resource(settings: Settings) -> DbtCliResource:
+    """Return dbt's command line for the project."""
+    for name in ("ducklake", EXTENSIONS[settings.lake_catalog.split(":", 1)[0]]):
+        install_extension(name)
+    return DbtCliResource(
+        project_dir=dbt_project(settings),
+        dbt_executable=DBT,
+        global_config_flags=["--no-use-colors", "--quiet"],
+    )
+
+
+@lru_cache(maxsize=2)
+def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
+    """Return the project's manifest, parsed again where a source file is newer than it.
+
+    Raises SetupError with dbt's own words where the project does not parse.
+    """
+    settings = Settings(home=settings_home, dbt_project_dir=project_dir)  # type: ignore[call-arg]
+    project = dbt_project(settings)
+    path = project.target_path / "manifest.json"
+    if not path.exists() or path.stat().st_mtime < newest_change(project.project_dir):
+        logger.info("parsing %s", project.project_dir)
+        _parse(settings, project)
+    return json.loads(path.read_text())
+
+
+def newest_change(project_dir: Path) -> float:
+    """Return when a source file of the project was last changed, in seconds since 1970."""
+    kept = (Path(folder) for folder, _, _ in os.walk(project_dir) if "/target" not in folder)
+    files = (file for folder in kept for file in folder.iterdir() if file.suffix in SOURCES)
+    return max(file.stat().st_mtime for file in files)
+
+
+def _parse(settings: Settings, project: DbtProject) -> None:
+    folders = ["--project-dir", project.project_dir, "--profiles-dir", project.profiles_dir]
+    done = subprocess.run(  # noqa: S603 - fixed command, no shell
+        [
+            DBT,
+            "--quiet",
+            "--no-use-colors",
+            "parse",
+            *folders,
+            "--target-path",
+            project.target_path,
+        ],
+        env={**os.environ, **settings.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SetupError(
+            f"dbt cannot parse {project.project_dir}:\n{(done.stdout + done.stderr).strip()}"
+        )

@@ -1,0 +1,145 @@
+"""The lake: DuckLake behind one file. A commit is a transaction, a snapshot is a version."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import TypeVar
+
+import duckdb
+import pyarrow as pa
+from dagster import ConfigurableResource
+from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random
+
+from errors import LakeBusyError, SetupError
+
+T = TypeVar("T")
+SCHEMAS = ("raw", "quarantine", "staging", "features", "ml", "ledger")
+EXTENSIONS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+LOCK_SIGNS = ("database is locked", "transaction conflict", "could not serialize")
+
+
+def quoted(*parts: str) -> str:
+    """Return an SQL identifier with every part quoted, e.g. `"raw"."order_lines"`."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(text: str) -> str:
+    """Return an SQL string literal, for statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_lock(error: BaseException) -> bool:
+    """Return whether another writer held the catalog, so that the same work may succeed later."""
+    return isinstance(error, duckdb.Error) and any(s in str(error).lower() for s in LOCK_SIGNS)
+
+
+@cache
+def install_extension(name: str) -> None:
+    """Install an extension from its wheel, so that nothing is downloaded."""
+    from duckdb_extensions import import_extension
+
+    import_extension(name)
+
+
+@lru_cache(maxsize=4)
+def attached(catalog: str, data: str, threads: int) -> duckdb.DuckDBPyConnection:
+    """Return this process's shared database with the lake attached."""
+    return attach(catalog, data, threads)
+
+
+def attach(
+    catalog: str, data: str, threads: int, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a database with the lake attached as `lake`, offline.
+
+    Raises SetupError where the catalog is of a kind that is not known.
+    """
+    kind = catalog.split(":", 1)[0]
+    if kind not in EXTENSIONS:
+        raise SetupError(
+            f"LEEWAY_LAKE_CATALOG is of kind {kind!r}: start it with 'sqlite:' or 'postgres:'"
+        )
+    connection = duckdb.connect(config={"threads": threads})
+    for name in ("ducklake", EXTENSIONS[kind]):
+        install_extension(name)
+        connection.load_extension(name)
+    options = [f"DATA_PATH {literal(data)}"]
+    if kind == "sqlite":
+        options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
+    connection.execute(f"attach {literal('ducklake:' + catalog)} as lake ({', '.join(options)})")
+    return connection
+
+
+class Lake(ConfigurableResource):
+    """Connections to the lake.
+
+    catalog: DuckLake catalog, `sqlite:<path>` or `postgres:<libpq string>`.
+    data: folder or bucket of the Parquet files, ending in a slash.
+    threads: DuckDB threads of one connection.
+    """
+
+    catalog: str
+    data: str
+    threads: int = 2
+
+    @contextmanager
+    def connect(self, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection whose current catalog is the lake, at `snapshot` (then read-only).
+
+        Attaching costs 0.15 s, so the newest state is attached once per process and shared; every
+        transaction still sees what other processes have committed.
+        """
+        if snapshot is None:
+            connection = attached(self.catalog, self.data, self.threads).cursor()
+        else:
+            connection = attach(self.catalog, self.data, self.threads, snapshot)
+        try:
+            connection.execute("use lake")
+            yield connection
+        finally:
+            connection.close()
+
+    def transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work` in one transaction and commit; all of it is tried again on a locked catalog.
+
+        Raises LakeBusyError when eight tries met a lock. Other errors roll back and pass through.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception(is_lock),
+            stop=stop_after_attempt(8),
+            wait=wait_random(0.05, 1.0),
+        )
+        try:
+            return retrying(self._once, work)
+        except RetryError as error:
+            cause = error.last_attempt.exception()
+            raise LakeBusyError(
+                f"the lake's catalog was locked on 8 tries ({cause}): "
+                "end the other writer, or move the catalog to Postgres (LEEWAY_LAKE_CATALOG)"
+            ) from cause
+
+    def read(
+        self, query: str, parameters: list | dict | None = None, snapshot: int | None = None
+    ) -> pa.Table:
+        """Return a query's rows as Arrow; say `order by` wherever the order matters."""
+        with self.connect(snapshot) as connection:
+            return connection.execute(query, parameters).to_arrow_table()
+
+    def rows(self, query: str, parameters: list | dict | None = None) -> list[dict]:
+        """Return a small query's rows as dictionaries."""
+        return self.read(query, parameters).to_pylist()
+
+    def snapshot(self) -> int:
+        """Return the id of the newest snapshot."""
+        with self.connect() as connection:
+            found = connection.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
+        return int(found[0]) if found else 0
+
+    def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        with self.connect() as connection:
+            connection.begin()
+            result = work(connection)
+            connection.commit()
+            return result

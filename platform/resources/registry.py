@@ -1,0 +1,172 @@
+"""MLflow behind one file: runs, artifacts, registered versions, the champion's alias.
+
+The ledger says which version is live; MLflow keeps the bytes, and its alias follows the ledger.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from dagster import ConfigurableResource
+from pydantic import PrivateAttr
+
+from ml.tabular import TabularModel
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
+REQUIREMENTS = ("torch", "numpy", "pyarrow", "pandas", "mlflow")
+SERVED = Path(__file__).with_name("served_model.py")
+ML = Path(__file__).resolve().parents[2] / "ml"
+
+
+class RunTracker:
+    """Reports a training run to one MLflow run; see `ml.tracker.Tracker`."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+
+    def params(self, values: Mapping[str, str | int | float | bool]) -> None:
+        """Record settings."""
+        from mlflow.entities import Param
+
+        params = [Param(name, str(value)) for name, value in values.items()]
+        self._client.log_batch(self._run_id, params=params)
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Record the numbers of one epoch."""
+        from mlflow.entities import Metric
+
+        now = 0  # epochs are the clock here: the curve has no wall-clock axis
+        metrics = [Metric(name, float(value), now, step) for name, value in values.items()]
+        self._client.log_batch(self._run_id, metrics=metrics)
+
+
+class Registry(ConfigurableResource):
+    """Model runs and versions.
+
+    uri: MLflow tracking and registry.
+    artifacts: folder of a new experiment's artifacts; empty where the tracking server decides.
+    url: where people open the MLflow UI.
+    """
+
+    uri: str
+    artifacts: str
+    url: str
+
+    _experiments: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client; importing it takes seconds, so only who needs it pays."""
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.MlflowClient(self.uri, self.uri)
+
+    @contextmanager
+    def run(self, model: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """Open an MLflow run of the model's experiment and yield its id; an error fails the run."""
+        run = self.client.create_run(self._experiment(model), tags=dict(tags), run_name=name)
+        try:
+            yield run.info.run_id
+        except BaseException:
+            self.client.set_terminated(run.info.run_id, "FAILED")
+            raise
+        self.client.set_terminated(run.info.run_id, "FINISHED")
+
+    def tracker(self, run_id: str) -> RunTracker:
+        """Return what a training loop reports to."""
+        return RunTracker(self.client, run_id)
+
+    def register(
+        self, model: str, run_id: str, fitted: TabularModel, example: pa.Table, tags: dict[str, str]
+    ) -> int:
+        """Log a fitted model as a pyfunc over raw feature columns and register it.
+
+        example: a few rows of features, for the signature. Returns the registered version.
+        """
+        import mlflow
+        from mlflow.models import infer_signature
+
+        frame = example.to_pandas()
+        prediction = fitted.predict(example)
+        with tempfile.TemporaryDirectory() as folder, self._resumed(run_id):
+            fitted.save(Path(folder))
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(SERVED),
+                artifacts={"fitted": folder},
+                code_paths=[str(ML)],
+                signature=infer_signature(frame, prediction),
+                pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+            )
+        if not self.client.search_registered_models(f"name = '{model}'"):
+            self.client.create_registered_model(model)
+        found = self.client.create_model_version(
+            model, logged.model_uri, run_id, tags, model_id=logged.model_id
+        )
+        return int(found.version)
+
+    def load(self, model: str, version: int) -> TabularModel:
+        """Return a registered version's fitted model."""
+        return load(self.uri, model, version)
+
+    def document(self, run_id: str, name: str, content: str) -> str:
+        """Keep a text (HTML, JSON) with a run and return where people open it."""
+        self.client.log_text(run_id, content, name)
+        experiment = self.client.get_run(run_id).info.experiment_id
+        return f"{self.url}/#/experiments/{experiment}/runs/{run_id}/artifacts/{name}"
+
+    def read(self, run_id: str, name: str) -> str:
+        """Return a text that `document` kept."""
+        with tempfile.TemporaryDirectory() as folder:
+            return Path(self.client.download_artifacts(run_id, name, folder)).read_text()
+
+    def point(self, model: str, version: int) -> None:
+        """Move the champion's alias to what the ledger says is live."""
+        self.client.set_registered_model_alias(model, CHAMPION, str(version))
+
+    def version_url(self, model: str, version: int) -> str:
+        """Return where people open a version."""
+        return f"{self.url}/#/models/{model}/versions/{version}"
+
+    @contextmanager
+    def _resumed(self, run_id: str) -> Iterator[None]:
+        """Make a run MLflow's active one without changing how it ends."""
+        import mlflow
+
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            yield
+
+    def _experiment(self, model: str) -> str:
+        if model not in self._experiments:
+            found = self.client.get_experiment_by_name(model)
+            place = f"{self.artifacts.rstrip('/')}/{model}" if self.artifacts else None
+            self._experiments[model] = (
+                found.experiment_id if found else self.client.create_experiment(model, place)
+            )
+        return self._experiments[model]
+
+
+@lru_cache(maxsize=8)
+def load(uri: str, model: str, version: int) -> TabularModel:
+    """Load a version once per process; a registered version never changes."""
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    with tempfile.TemporaryDirectory() as folder:
+        path = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=folder)
+        return TabularModel.load(Path(path) / "artifacts" / _artifact_folder(Path(path)))
+
+
+def _artifact_folder(path: Path) -> str:
+    """Return the name that MLflow gave the one folder of artifacts."""
+    return next(entry.name for entry in (path / "artifacts").iterdir() if entry.is_dir())
+

@@ -1,0 +1,128 @@
+"""All settings, read from the environment once; `LEEWAY_` is the prefix."""
+
+import logging
+import os
+import secrets
+import shutil
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import SetupError
+
+logger = logging.getLogger("leeway")
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Where things live. Every field is an environment variable, e.g. `LEEWAY_HOME`.
+
+    home: state of this installation; deleting the folder resets everything.
+    landing: folder of the nightly dumps, `{landing}` in a table's `ingest.path`.
+    lake_catalog, lake_data: DuckLake's catalog (`sqlite:` or `postgres:` connection) and data path.
+    mlflow_uri: MLflow tracking and registry server or database.
+    mlflow_url: where people open the MLflow UI; links in the Dagster UI point there.
+    spark_master: a Spark master URL.
+    start: first day of every partitioned asset; by default the earliest `ingest.start` declared.
+    pii_key: key of the pseudonyms; without it `home/pii.key` is made.
+    dbt_project_dir: the dbt project that declares everything (`DBT_PROJECT_DIR`).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LEEWAY_", extra="ignore")
+
+    home: Path = CHECKOUT / "var"
+    landing: str = ""
+    lake_catalog: str = ""
+    lake_data: str = ""
+    mlflow_uri: str = ""
+    mlflow_url: str = "http://127.0.0.1:5000"
+    spark_master: str = "local[*]"
+    start: date | None = None
+    pii_key: SecretStr | None = None
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    dbt_project_dir: Path = Field(
+        default=CHECKOUT / "dbt_project",
+        validation_alias=AliasChoices("DBT_PROJECT_DIR", "dbt_project_dir"),
+    )
+
+    def model_post_init(self, _context: object) -> None:
+        """Derive what was not set from `home`; paths become absolute, so workers agree on them."""
+        self.home = self.home.expanduser().resolve()
+        self.dbt_project_dir = self.dbt_project_dir.expanduser().resolve()
+        self.landing = self.landing or str(self.home / "landing")
+        if "://" not in self.landing:
+            self.landing = str(Path(self.landing).expanduser().resolve())
+        self.lake_catalog = self.lake_catalog or f"sqlite:{self.home}/lake/catalog.sqlite"
+        self.lake_data = self.lake_data or f"{self.home}/lake/data/"
+        self.mlflow_uri = self.mlflow_uri or f"sqlite:///{self.home}/mlflow.db"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for child processes (dbt, Dagster, Spark workers); holds no secret."""
+        return {
+            "LEEWAY_HOME": str(self.home),
+            "LEEWAY_LANDING": self.landing,
+            "LEEWAY_LAKE_CATALOG": self.lake_catalog,
+            "LEEWAY_LAKE_DATA": self.lake_data,
+            "DBT_PROJECT_DIR": str(self.dbt_project_dir),
+            "DAGSTER_HOME": str(self.dagster_home),
+        }
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process, with `home` made and ready for Dagster and the lake."""
+    loaded = Settings()
+    loaded.dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(CHECKOUT / "dagster.yaml", loaded.dagster_home / "dagster.yaml")
+    (loaded.home / "lake" / "data").mkdir(parents=True, exist_ok=True)
+    os.environ.update(loaded.environment)
+    return loaded
+
+
+def require_java() -> None:
+    """Raise SetupError where no Java can be found; Spark needs one.
+
+    The version is Spark's to judge; its own message names it.
+    """
+    java_home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java") or (java_home and shutil.which("java", path=f"{java_home}/bin"))
+    if not found:
+        raise SetupError(
+            "no `java` on PATH and JAVA_HOME is "
+            f"{java_home!r}: install a Java 17 runtime (Debian: openjdk-17-jre-headless) "
+            "or set JAVA_HOME"
+        )
+
+
+def pii_key(loaded: Settings) -> bytes:
+    """Return the key of the pseudonyms, from LEEWAY_PII_KEY or from a file made once in `home`.
+
+    Raises SetupError where the key file can be read by others.
+    """
+    if loaded.pii_key:
+        return loaded.pii_key.get_secret_value().encode()
+    path = loaded.home / "pii.key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+        logger.warning(
+            "LEEWAY_PII_KEY is not set: made %s (mode 0600). Keep it: with another key every "
+            "pseudonym changes",
+            path,
+        )
+    if path.stat().st_mode & 0o077:
+        raise SetupError(f"{path} can be read by others: run `chmod 600 {path}`")
+    return path.read_bytes()
