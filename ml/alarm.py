@@ -1,4 +1,4 @@
-"""The loss alarm: has the champion become worse than it was when it was new?
+"""What an alarm says, and the loss alarm: is the champion worse than when it was new?
 
 Source: E. S. Page, Continuous inspection schemes, Biometrika 41 (1954): one-sided CUSUM.
 """
@@ -8,9 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import numpy as np
-
 
 # Variance of a loss that never varies: a perfect model that starts to err must not divide by zero.
 TINY = 1e-12
@@ -46,6 +46,14 @@ class AlarmState:
     since: date | None
     calibrated: bool
     reason: str
+    columns: tuple[str, ...] = ()  # what drives it, worst first
+
+    @property
+    def severity(self) -> Literal["ERROR", "WARN"] | None:
+        """ERROR asks for a new model, WARN is advice, None is nothing to report."""
+        if not self.raised:
+            return None
+        return "ERROR" if self.calibrated else "WARN"
 
 
 def cusum(values: Sequence[float], k: float, h: float) -> list[float]:

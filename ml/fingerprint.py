@@ -46,8 +46,9 @@ def _plain(column: pa.ChunkedArray, name: str) -> pa.Array:
         column = column.cast(pa.large_string())
     if kinds.is_boolean(column.type):
         column = column.cast(pa.uint8())
-    if not kinds.is_large_string(column.type) and not kinds.is_primitive(column.type):
-        raise SchemaError(f"column {name!r} has type {column.type}: no hash of nested values")
+    flat = (kinds.is_large_string, kinds.is_primitive, kinds.is_decimal)
+    if not any(is_kind(column.type) for is_kind in flat):
+        raise SchemaError(f"column {name!r} has type {column.type}: cast it to a number or text")
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 

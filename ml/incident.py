@@ -85,7 +85,8 @@ def _column(
         reason = f"{name} held {before.kind} values, now {now.kind}, {now.valid} of {now.n} usable"
         return [Finding("changed type", name, reason, 1, 0)]
     found = []
-    if now.constant and not before.constant and _chance_of_constant(before, now) < limits.chance:
+    stuck = now.only_value is not None and before.only_value is None
+    if stuck and _chance_of_constant(before, now) < limits.chance:
         found.append(Finding("constant", name, f"all {now.valid} values of {name} are equal", 1, 0))
     jump = now.null_share - before.null_share
     if jump > limits.null_jump:
@@ -106,5 +107,5 @@ def _chance_of_constant(before: ColumnSketch, now: ColumnSketch) -> float:
         counted = dict(zip(before.levels, before.counts, strict=True))
         share = counted.get(now.levels[0], 0) / before.valid
     else:
-        share = float(np.mean(np.asarray(before.points) == now.low))
+        share = float(np.mean(np.asarray(before.points) == now.only_value))
     return share**now.valid

@@ -54,15 +54,17 @@ class Network(nn.Module):
         super().__init__()
         self.members, self.width = members, width
         self.numbers = PiecewiseLinear(bins)
-        self.categories = nn.ModuleList(nn.Embedding(n, embedding) for n in cardinalities)
+        # Zero at first, so that a level without training rows stays neutral.
+        start = [torch.zeros(n, embedding) for n in cardinalities]
+        self.categories = nn.ModuleList(
+            nn.Embedding.from_pretrained(s, freeze=False) for s in start
+        )
         self.first = nn.Linear(self.numbers.width + embedding * len(cardinalities), members * width)
         self.second = nn.Parameter(torch.randn(members, width, width) * (1.0 / width) ** 0.5)
         self.second_bias = nn.Parameter(torch.zeros(members, 1, width))
         self.last = nn.Parameter(torch.randn(members, width, 1) * (1.0 / width) ** 0.5)
         self.last_bias = nn.Parameter(torch.zeros(members, 1, 1))
         self.dropout = nn.Dropout(dropout)
-        for table in self.categories:
-            nn.init.zeros_(table.weight)  # a level without training rows stays neutral
 
     def start_at(self, rate: float) -> None:
         """Begin from the base rate, so that no epoch is spent on finding it."""

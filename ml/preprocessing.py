@@ -4,7 +4,7 @@ A number becomes its position among the training rows' quantiles: 0 at the lowes
 every edge, so that heavy tails and units stop mattering and a value outside the training range
 counts as the nearest edge. The network unfolds positions piecewise-linearly (Gorishniy et al.,
 "On Embeddings for Numerical Features in Tabular Deep Learning", 2022). A missing number is NaN
-here and has an input of its own there; a missing category and an unseen one are levels of their own.
+here and has an input of its own there; a missing category and an unseen one are levels too.
 """
 
 from dataclasses import asdict, dataclass
@@ -82,7 +82,8 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """Read back `to_dict`."""
-        schema = {k: tuple(v) if isinstance(v, list) else v for k, v in values["schema"].items()}
+        schema = dict(values["schema"])
+        schema |= {key: tuple(schema[key]) for key in ("numeric", "categorical")}
         return cls(
             Schema(**schema),
             tuple(tuple(edges) for edges in values["edges"]),

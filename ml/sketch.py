@@ -47,11 +47,11 @@ class ColumnSketch:
         return self.nulls / self.n if self.n else 0.0
 
     @property
-    def constant(self) -> bool:
-        """Whether every usable value is the same one (False where there is none)."""
+    def only_value(self) -> float | str | None:
+        """The one value that every usable row has, None where they differ or there are none."""
         if self.kind == "category":
-            return len(self.levels) == 1
-        return self.low is not None and self.low == self.high
+            return self.levels[0] if len(self.levels) == 1 else None
+        return self.low if self.low == self.high else None
 
 
 def sketch(column: pa.ChunkedArray | pa.Array, size: int = SIZE) -> ColumnSketch:
@@ -191,11 +191,12 @@ def one_value_a_day(days: Iterable[Mapping[str, ColumnSketch]]) -> frozenset[str
     """Columns that hold one value per day, the same for every entity: a calendar, a shop's total.
 
     They are an index of time: a later span always differs from an earlier one, so how they are
-    distributed says nothing about drift. A few odd days (one row, a late correction) are allowed.
+    distributed says nothing about drift. One that never changed at all counts too: it may be the
+    beginning of such a column. A few odd days (one row, a late correction) are allowed.
     """
-    seen: dict[str, list[bool]] = {}
+    varies: dict[str, list[bool]] = {}
     for day in days:
         for name, column in day.items():
             if column.valid:
-                seen.setdefault(name, []).append(column.constant)
-    return frozenset(name for name, constant in seen.items() if np.mean(constant) >= MOSTLY)
+                varies.setdefault(name, []).append(column.only_value is None)
+    return frozenset(name for name, seen in varies.items() if sum(seen) <= (1 - MOSTLY) * len(seen))

@@ -92,13 +92,14 @@ class Split:
         held = learns & (draws.uniform("holdout") < self.holdout_share)
         train = learns & ~held
         weights = self._weights(time.to_numpy()[train])
-        return Parts(*(table.filter(pa.array(m)) for m in (train, held, in_test)), weights=weights)
+        rows = [table.filter(pa.array(mask)) for mask in (train, held, in_test)]
+        return Parts(rows[0], rows[1], rows[2], weights)
 
-    def _weights(self, days: np.ndarray[Any, Any]) -> Floats | None:
+    def _weights(self, days: Any) -> Floats | None:
         """Recency weights of training rows, shape [rows]."""
         if self.evidence_from is None or self.half_life_days is None:
             return None
-        age = (np.datetime64(self.train_days[-1]) - days) / np.timedelta64(1, "D")
+        age = (np.datetime64(self.train_days[-1]) - days).astype(np.float64)
         weights = 0.5 ** (age / self.half_life_days)
         old = days < np.datetime64(self.evidence_from)
         evidence, ballast = weights[~old].sum(), weights[old].sum()
@@ -126,10 +127,14 @@ def alarm(as_of: date, windows: Windows, test_from: date | None = None) -> Split
     """Split the newest matured window by entity.
 
     `test_from` is the day since which the world is believed changed, or the first one the champion
-    has not seen, whichever is later; evidence is what lies at or after it.
+    has not seen, whichever is later; evidence is what lies at or after it. Raises SplitError where
+    no such day has matured: there is nothing to learn the new world from yet.
     """
     first, last = _last_days(as_of, windows, windows.recent_days)
     evidence_from = max(first, test_from or first)
+    if evidence_from > last:
+        ready = evidence_from + timedelta(windows.horizon_days)
+        raise SplitError(f"no day since {evidence_from} has matured by {as_of}: wait until {ready}")
     evidence = _between(evidence_from, last)
     return Split(
         train_days=_with_ballast(evidence_from, last, windows),

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ml.calibration import IDENTITY, Calibration
 from ml.determinism import deterministic
 from ml.errors import ArtifactError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
 from ml.schema import Floats
+from ml.temperature import IDENTITY, Calibration
 
 FORMAT = 1  # of the artifact; raise it when an older one can no longer be read
 BATCH_ROWS = 16_384  # bounds memory while scoring, whatever the table's length

@@ -10,13 +10,13 @@ from sklearn.metrics import log_loss
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ml.calibration import Calibration
 from ml.determinism import deterministic
 from ml.errors import TrainingError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
 from ml.schema import Floats, Schema
 from ml.tabular import TabularModel, TrainConfig, build_network, raw_probabilities
+from ml.temperature import Calibration
 from ml.tracker import Tracker
 
 
@@ -125,8 +125,8 @@ def _rows(preprocessing: Preprocessing, table: pa.Table, weights: Floats | None)
         )
     return Rows(
         preprocessing.transform(table),
-        torch.from_numpy(labels).float(),
-        torch.from_numpy(weights / weights.mean()).float(),
+        torch.tensor(labels, dtype=torch.float32),
+        torch.tensor(weights / weights.mean(), dtype=torch.float32),
     )
 
 

@@ -3,7 +3,8 @@
 Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts.
 """
 
-from datetime import date
+import json
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -50,7 +51,7 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any
     marks = ", ".join("?" for _ in row)
     connection.execute(
         f"insert into {quoted('ledger', table)} ({columns}, written_at) "
-        f"values ({marks}, current_timestamp::timestamp)",
+        f"values ({marks}, timezone('UTC', current_timestamp))",
         list(row.values()),
     )
 
@@ -109,3 +110,58 @@ def alert(lake: Lake, day: date, kind: str, subject: str, message: str) -> bool:
         return not found
 
     return lake.transact(write)
+
+
+def taken_in(lake: Lake, table: str) -> dict[date, datetime]:
+    """Return when the newest delivery of each day was written, UTC without zone."""
+    found = lake.rows(
+        """select day, max(written_at) as at from ledger.deliveries
+        where table_name = ? and file is not null group by day""",
+        [table],
+    )
+    return {row["day"]: row["at"] for row in found}
+
+
+def days_taken(lake: Lake, table: str) -> list[date]:
+    """Return the days that have a delivery of a raw table, held ones included."""
+    query = "select distinct day from ledger.deliveries where table_name = ?"
+    return [row["day"] for row in lake.rows(query, [table])]
+
+
+def days_built(lake: Lake, tables: list[str]) -> list[date]:
+    """Return the days that all of `tables` have been built for."""
+    found = lake.rows(
+        """select day from ledger.partitions where table_name in (select unnest(?))
+        group by day having count(distinct table_name) = ?""",
+        [tables, len(tables)],
+    )
+    return [row["day"] for row in found]
+
+
+def alarms(lake: Lake, model: str) -> list[dict[str, Any]]:
+    """Return the checks that failed with ERROR on the newest decision day."""
+    return lake.rows(
+        """select as_of, name, reason from ledger.checks
+        where model = $model and not passed and severity = 'ERROR'
+        and as_of = (select max(as_of) from ledger.decisions where model = $model)
+        order by name""",
+        {"model": model},
+    )
+
+
+def decision_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
+    """Return the decision of a day, or None."""
+    query = "select * from ledger.decisions where model = ? and as_of = ?"
+    found = lake.rows(query, [model, day])
+    return found[0] if found else None
+
+
+def verdict_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
+    """Return the gate's verdict of a day with its reasons and checks, or None."""
+    query = "select * from ledger.promotions where model = ? and as_of = ?"
+    found = lake.rows(query, [model, day])
+    if not found:
+        return None
+    row = found[0]
+    checks = json.loads(row["evidence"])["checks"]
+    return {**row, "reasons": json.loads(row["reasons"]), "checks": checks}

@@ -36,7 +36,7 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
     @dbt_assets(
         manifest=manifest,
         project=project,
-        name="views",
+        name="dbt_views",
         exclude=BY_DAY,
         dagster_dbt_translator=Translator(),
         pool="dbt",
@@ -55,7 +55,7 @@ def feature_assets(
     @dbt_assets(
         manifest=manifest,
         project=project,
-        name="features",
+        name="dbt_features",
         select=BY_DAY,
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),

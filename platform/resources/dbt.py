@@ -74,7 +74,7 @@ def newest_change(project_dir: Path) -> float:
 
 def _parse(settings: Settings, project: DbtProject) -> None:
     folders = ["--project-dir", project.project_dir, "--profiles-dir", project.profiles_dir]
-    done = subprocess.run(  # noqa: S603 - fixed command, no shell
+    done = subprocess.run(
         [
             DBT,
             "--quiet",

@@ -11,6 +11,7 @@ from dagster import ConfigurableResource
 from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from errors import LakeBusyError, SetupError
+from resources.settings import Settings
 
 T = TypeVar("T")
 SCHEMAS = ("raw", "quarantine", "staging", "features", "ml", "ledger")
@@ -143,3 +144,8 @@ class Lake(ConfigurableResource):
             result = work(connection)
             connection.commit()
             return result
+
+
+def lake_of(settings: Settings) -> Lake:
+    """Return the lake that the settings name."""
+    return Lake(catalog=settings.lake_catalog, data=settings.lake_data, threads=settings.threads)

@@ -16,6 +16,7 @@ from dagster import ConfigurableResource
 from pydantic import PrivateAttr
 
 from ml.tabular import TabularModel
+from resources.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -118,6 +119,10 @@ class Registry(ConfigurableResource):
         """Return a registered version's fitted model."""
         return load(self.uri, model, version)
 
+    def download(self, model: str, version: int, place: Path) -> Path:
+        """Bring a version's artifact to `place` and return its folder."""
+        return download(self.uri, model, version, place)
+
     def document(self, run_id: str, name: str, content: str) -> str:
         """Keep a text (HTML, JSON) with a run and return where people open it."""
         self.client.log_text(run_id, content, name)
@@ -158,15 +163,21 @@ class Registry(ConfigurableResource):
 @lru_cache(maxsize=8)
 def load(uri: str, model: str, version: int) -> TabularModel:
     """Load a version once per process; a registered version never changes."""
+    with tempfile.TemporaryDirectory() as place:
+        return TabularModel.load(download(uri, model, version, Path(place)))
+
+
+def download(uri: str, model: str, version: int, place: Path) -> Path:
+    """Bring a version's artifact to `place` and return the folder that `TabularModel.save` wrote."""
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    with tempfile.TemporaryDirectory() as folder:
-        path = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=folder)
-        return TabularModel.load(Path(path) / "artifacts" / _artifact_folder(Path(path)))
+    path = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(place))
+    return next(entry for entry in (Path(path) / "artifacts").iterdir() if entry.is_dir())
 
 
-def _artifact_folder(path: Path) -> str:
-    """Return the name that MLflow gave the one folder of artifacts."""
-    return next(entry.name for entry in (path / "artifacts").iterdir() if entry.is_dir())
-
+def registry_of(settings: Settings) -> Registry:
+    """Return MLflow; a database of our own keeps its artifacts in `home`, a server decides."""
+    local = settings.mlflow_uri.startswith("sqlite")
+    artifacts = str(settings.home / "mlartifacts") if local else ""
+    return Registry(uri=settings.mlflow_uri, artifacts=artifacts, url=settings.mlflow_url)

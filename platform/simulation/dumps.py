@@ -12,8 +12,9 @@ import numpy as np
 
 from errors import SetupError
 from simulation.dirt import HOME, Invoice, Item, add_extras, spoil
+from simulation.files import whole_file
 from simulation.orders import Baskets, Catalogue
-from simulation.process import COUNTRIES
+from simulation.process import COUNTRIES, DIRT_STREAM
 from simulation.shop import BUG_FILES, Drift, Shop
 from simulation.world import Day, Sales
 
@@ -35,12 +36,11 @@ class Dumps:
         self._buggy_files = 0
         self.files = 0
         self.lines = 0
-        folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, day: Day) -> None:
         """Write the day's file; no file on closed days and on days without a sale."""
         number = (day.date - self._shop.start).days
-        rng = np.random.default_rng([self._shop.seed, number, 1])
+        rng = np.random.default_rng([self._shop.seed, DIRT_STREAM, number])
         invoices = add_extras(self._invoices(day.sales), rng)
         if not invoices:
             return
@@ -104,10 +104,7 @@ def compress(rows: list[list[str]]) -> bytes:
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Write through a hidden file and a rename, so that nobody ever reads half a dump.
-
-    Raises SetupError where `path` has other content already: landing files are never altered.
-    """
+    """Write a dump; raises SetupError where `path` has other content: landing files stay."""
     if path.exists():
         if path.read_bytes() != content:
             raise SetupError(
@@ -115,12 +112,8 @@ def write_once(path: Path, content: bytes) -> None:
                 f"the simulated one has {len(content)}): simulate into an empty folder."
             )
         return
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole_file(path) as part:
         part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def refuse_other_days(folder: Path, shop: Shop) -> None:

@@ -42,7 +42,7 @@ class Population:
         whole, real = np.zeros(places, np.int64), np.zeros(places)
         return cls(
             customer=whole.copy(),
-            last=whole.copy(),
+            last=np.full(places, -LAPSE_DAYS),
             gap=np.full(places, NEW_CUSTOMER_GAP),
             log_money=real.copy(),
             log_lines=real.copy(),

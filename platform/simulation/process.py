@@ -19,6 +19,7 @@ USUAL_LOG_MONEY = 4.5
 HOLIDAYS = {(12, 25), (12, 26), (1, 1)}
 SATURDAY = 5
 MONTH_START_DAYS = 5
+SETUP_STREAM, DAY_STREAM, DIRT_STREAM = 1, 2, 3  # random streams beside the seed
 USUAL_RECENCY = 7  # days
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from simulation.files import whole_file
 from simulation.process import Ints
 from simulation.world import Day
 
@@ -47,10 +49,9 @@ class Truth:
 
     def write(self, path: Path) -> None:
         """Write the table as Parquet; an interrupted write leaves the old file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        self.table().to_parquet(part, index=False)
-        part.replace(path)
+        dates = {"day": pd.ArrowDtype(pa.date32())}
+        with whole_file(path) as part:
+            self.table().astype(dates).to_parquet(part, index=False)
 
     def _next_purchase(self) -> Ints:
         """Days until the same customer's next purchase, shape (days, places)."""

@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 
 from simulation.orders import Baskets, Catalogue, draw_baskets, draw_catalogue
 from simulation.population import Population
-from simulation.process import AFTER, BEFORE, Floats, Ints, calendar, hazard, within
+from simulation.process import (
+    AFTER,
+    BEFORE,
+    DAY_STREAM,
+    SETUP_STREAM,
+    Floats,
+    Ints,
+    calendar,
+    hazard,
+    within,
+)
 from simulation.shop import Drift, Shop
 
 WARM_UP = 730  # days before `start`, so that the first day is in the steady state
-ANONYMOUS_RATE = 0.23  # anonymous orders for each order of a known customer
+ANONYMOUS_RATE = 0.3  # anonymous orders for each order of a known customer
 RETURN_RATE = 0.12  # of a regular customer's orders bring a line of the order before back
 USUAL_COUNTRIES = np.array([0.84, 0.05, 0.04, 0.03, 0.02, 0.02])
 SHIFTED_COUNTRIES = np.array([0.5, 0.2, 0.1, 0.08, 0.06, 0.06])
@@ -68,7 +78,7 @@ class World:
         self.drift_day = WARM_UP + shop.drift_day
         self.first = shop.start - timedelta(days=WARM_UP)
         self.calendar = calendar(self.first, self.total + shop.horizon)
-        rng = np.random.default_rng([shop.seed])
+        rng = np.random.default_rng([shop.seed, SETUP_STREAM])
         self.catalogue: Catalogue = draw_catalogue(rng)
         self.population = Population.empty(shop.customers, self.total, rng)
 
@@ -96,7 +106,7 @@ class World:
 
     def _live(self, day: int, chance: Floats) -> tuple[Sales, NDArray[np.bool_]]:
         """Sell a day's orders; returns who bought, and puts NaN into `chance` for new customers."""
-        rng = np.random.default_rng([self.shop.seed, day])
+        rng = np.random.default_rng([self.shop.seed, DAY_STREAM, day])
         people = self.population
         people.release_lapsed(day)
         draws = rng.random((2, self.shop.customers))

@@ -20,7 +20,7 @@ products as (
         days.as_of,
         product_days.customer_id,
         product_days.stock_code,
-        count(distinct product_days.ordered_on) as bought_on_days,
+        min(product_days.ordered_on) as first_bought_on,
         max(product_days.ordered_on) as last_bought_on
     from days
     inner join product_days
@@ -38,7 +38,7 @@ final as (
         as_of,
         count(*) as products_180d,
         count(*) filter (where last_bought_on > as_of - 90) as products_90d,
-        count(*) filter (where bought_on_days > 1) / count(*) as share_of_products_bought_again
+        count(*) filter (where first_bought_on < last_bought_on) / count(*) as share_of_products_bought_again
     from products
     group by customer_id, as_of
 

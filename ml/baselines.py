@@ -1,0 +1,121 @@
+"""Models that a candidate is compared with: fitted in memory on the same rows, never deployed."""
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from ml.estimators import Model
+from ml.preprocessing import Preprocessing
+from ml.schema import Floats, Schema
+from ml.splits import Parts
+from ml.tabular import TrainConfig
+
+BOOSTING_ROUNDS = 1500
+BOOSTING_PATIENCE = 50
+
+
+@dataclass(frozen=True)
+class BaseRate:
+    """Predicts the training rows' share of label 1 for every row."""
+
+    rate: float
+
+    def predict(self, table: pa.Table) -> Floats:
+        """The same number, shape [rows]."""
+        return np.full(table.num_rows, self.rate)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression on quantile positions and one-hot categories."""
+
+    preprocessing: Preprocessing
+    pipeline: Pipeline
+
+    def predict(self, table: pa.Table) -> Floats:
+        """Probability of label 1, shape [rows]."""
+        return self.pipeline.predict_proba(_matrix(self.preprocessing, table))[:, 1]
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A LightGBM booster; positions keep the order of values, so the same splits are possible."""
+
+    preprocessing: Preprocessing
+    booster: lightgbm.Booster
+
+    def predict(self, table: pa.Table) -> Floats:
+        """Probability of label 1, shape [rows]."""
+        return np.asarray(self.booster.predict(_matrix(self.preprocessing, table)))
+
+
+def fit_baselines(parts: Parts, schema: Schema, config: TrainConfig) -> dict[str, Model]:
+    """Fit base rate, logistic regression and LightGBM on the candidate's own training rows.
+
+    The holdout stops LightGBM, as it stops the candidate. `config` gives seed, threads and bins.
+    """
+    preprocessing = Preprocessing.fit(parts.train, schema, config.bins, config.min_level_rows)
+    labels = schema.labels(parts.train)
+    matrix = _matrix(preprocessing, parts.train)
+    numbers = len(schema.numeric)
+    pipeline = _logistic_pipeline(numbers, matrix.shape[1])
+    pipeline.fit(matrix, labels, logisticregression__sample_weight=parts.weights)
+    train = lightgbm.Dataset(
+        matrix, labels, categorical_feature=list(range(numbers, matrix.shape[1]))
+    )
+    train.set_weight(parts.weights)
+    held = train.create_valid(_matrix(preprocessing, parts.holdout), schema.labels(parts.holdout))
+    return {
+        "base_rate": BaseRate(float(np.average(labels, weights=parts.weights))),
+        "logistic": Logistic(preprocessing, pipeline),
+        "lightgbm": Boosted(preprocessing, _boost(train, held, config)),
+    }
+
+
+def _matrix(
+    preprocessing: Preprocessing, table: pa.Table
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Positions, then codes, float32 [rows, features]."""
+    encoded = preprocessing.transform(table)
+    return np.hstack([encoded.positions.numpy(), encoded.codes.numpy().astype(np.float32)])
+
+
+def _logistic_pipeline(numbers: int, columns: int) -> Pipeline:
+    numeric = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+    )
+    encoder = make_column_transformer(
+        (numeric, slice(0, numbers)),
+        (OneHotEncoder(handle_unknown="ignore"), slice(numbers, columns)),
+    )
+    return make_pipeline(encoder, LogisticRegression(max_iter=500))
+
+
+def _boost(
+    train: lightgbm.Dataset, held: lightgbm.Dataset, config: TrainConfig
+) -> lightgbm.Booster:
+    settings = {
+        "objective": "binary",
+        "learning_rate": 0.03,
+        "num_leaves": 15,
+        "min_data_in_leaf": 200,
+        "feature_fraction": 0.6,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "seed": config.seed,
+        "num_threads": config.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    stop = lightgbm.early_stopping(BOOSTING_PATIENCE, verbose=False)
+    return lightgbm.train(settings, train, BOOSTING_ROUNDS, valid_sets=[held], callbacks=[stop])

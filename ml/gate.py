@@ -1,0 +1,110 @@
+"""Whether a candidate may go live: a pure function of evidence and policy that fails closed.
+
+First the evidence itself is checked (`ml.soundness`); where it is not sound nothing is compared.
+Then the candidate must beat its references on the same matured rows, row by row: the champion, or
+for the first model the base rate and a logistic regression. The lower bounds over day blocks and
+over entities must both lie above 0: either dependence makes rows look surer than they are.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ml.bootstrap import by_days, mean_quantile
+from ml.evaluation import measure, row_log_loss
+from ml.evidence import Evidence, Scored
+from ml.schema import Floats
+from ml.soundness import soundness
+from ml.verdict import Check, GatePolicy, Verdict, at_least, at_most
+
+CANDIDATE, CHAMPION = "candidate", "champion"
+FIRST_MODEL_BEATS = ("base_rate", "logistic")
+
+
+def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
+    """Judge a candidate; every check is in the verdict, and any that fails refuses."""
+    models = _models(evidence)
+    checks = list(soundness(evidence, models, policy))
+    if not all(check.passed for check in checks):
+        return Verdict.of(checks)
+
+    predictions = {name: scored.predictions for name, scored in models.items() if scored}
+    losses = {name: row_log_loss(evidence.labels, p) for name, p in predictions.items()}
+    candidate = losses.pop(CANDIDATE)
+    gains = {name: 1 - float(candidate.mean() / loss.mean()) for name, loss in losses.items()}
+    bounds = {n: _lower_bound(evidence, loss - candidate, policy) for n, loss in losses.items()}
+    strongest = min(gains, key=lambda name: gains[name])
+
+    for name in losses:
+        checks.append(at_least(f"gain over {name}", gains[name], policy.min_gain))
+        checks.append(Check(f"lower bound over {name}", bounds[name] > 0, bounds[name], "> 0"))
+    checks.append(
+        _calibration(evidence.labels, predictions[CANDIDATE], predictions[strongest], policy)
+    )
+    checks += _slices(evidence, candidate, losses[strongest], policy)
+    return Verdict.of(checks, strongest, gains[strongest], bounds[strongest])
+
+
+def refit_agrees(gated: Floats, refit: Floats, limit: float = 0.5) -> Check:
+    """Whether a refit is still the model that was judged; both of shape [the same recent rows].
+
+    Measured is the mean absolute difference as a share of the gated predictions' standard
+    deviation, which knows no scale. On the shop's data a refit on four more weeks differs by MEASURED,
+    one with shuffled labels by MEASURED.
+    """
+    if gated.shape != refit.shape or gated.ndim != 1 or not len(gated):
+        return at_most("refit differs from the gated model", None, limit)
+    difference = float(np.abs(gated - refit).mean() / max(float(gated.std()), 1e-3))
+    return at_most("refit differs from the gated model", difference, limit)
+
+
+def _models(evidence: Evidence) -> Mapping[str, Scored | None]:
+    """The candidate and what it must beat; what is None here has to be there."""
+    models = {CANDIDATE: evidence.candidate}
+    if evidence.first:
+        models |= {name: evidence.baselines.get(name) for name in FIRST_MODEL_BEATS}
+    if evidence.champion is not None or not evidence.first:
+        models[CHAMPION] = evidence.champion
+    return models
+
+
+def _lower_bound(evidence: Evidence, gain: Floats, policy: GatePolicy) -> float:
+    """The lower of the two bounds on the mean gain per row, in nats."""
+    level, keys = policy.alpha / policy.candidates, evidence.keys
+    over_days = by_days(gain, keys.day, level, policy.seed)
+    over_entities = mean_quantile(gain, keys.entity, level=level, seed=policy.seed)
+    return min(over_days, over_entities)
+
+
+def _calibration(labels: Floats, candidate: Floats, reference: Floats, policy: GatePolicy) -> Check:
+    """Expected calibration error must not grow by more than chance lets it.
+
+    On few rows the limit is the largest standard error of a share, 0.5 / sqrt(rows).
+    """
+    worse = measure(labels, candidate).calibration_error
+    worse -= measure(labels, reference).calibration_error
+    limit = max(policy.calibration_loss, 0.5 / len(labels) ** 0.5)
+    return at_most("growth of the calibration error", worse, limit)
+
+
+def _slices(
+    evidence: Evidence, candidate: Floats, reference: Floats, policy: GatePolicy
+) -> Iterator[Check]:
+    """One check for each slice with enough rows and entities, then how many had not."""
+    small = 0
+    for column, values in evidence.slices.items():
+        for value in np.unique(values):
+            rows = values == value
+            entities = evidence.keys.entity[rows]
+            few = len(np.unique(entities)) < policy.slice_min_entities
+            if few or rows.sum() < policy.slice_min_rows:
+                small += 1
+                continue
+            worse = candidate[rows] - reference[rows]
+            share = float(worse.mean() / reference[rows].mean())
+            sure = mean_quantile(worse, entities, level=policy.slice_alpha, seed=policy.seed) > 0
+            limit = f"<= {policy.slice_loss:g}, or not sure to be worse"
+            passed = share <= policy.slice_loss or not sure
+            yield Check(f"loss growth where {column} is {value}", passed, share, limit)
+    if evidence.slices:
+        yield Check("slices too small to judge", True, float(small), "only told")

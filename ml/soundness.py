@@ -1,0 +1,56 @@
+"""Whether evidence can be trusted at all: right rows, once each, in order, finite, enough."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ml.evidence import Evidence, Keys, Scored
+from ml.verdict import Check, GatePolicy, at_least, at_most
+
+
+def soundness(
+    evidence: Evidence, models: Mapping[str, Scored | None], policy: GatePolicy
+) -> Iterator[Check]:
+    """Check the test rows, then each model's predictions against them."""
+    keys, labels = evidence.keys, evidence.labels
+    yield at_least("test rows", len(keys), policy.min_rows)
+    yield at_least("test days", len(np.unique(keys.day)), policy.min_days)
+    yield at_least("test entities", len(np.unique(keys.entity)), policy.min_entities)
+    yield _none("repeated test rows", _repeated(keys))
+    yield _none("test rows without a label", abs(labels.size - len(keys)))
+    yield _none("labels other than 0 and 1", np.isin(labels, (0.0, 1.0), invert=True))
+    yield at_least("classes of labels", len(np.unique(labels)), 2)
+    for name, scored in models.items():
+        yield Check(f"{name} is there", scored is not None, float(scored is not None), "1")
+        if scored is not None:
+            yield from _alignment(name, scored, keys)
+    yield at_most("difference after reload", evidence.reload_difference, policy.reload_limit)
+
+
+def _alignment(name: str, scored: Scored, keys: Keys) -> Iterator[Check]:
+    """One model's rows must be the test rows, in their order, each with a probability."""
+    expected, given = set(keys.pairs()), set(scored.keys.pairs())
+    values = scored.predictions
+    yield _none(f"{name}: test rows not predicted", len(expected - given))
+    yield _none(f"{name}: predictions for other rows", len(given - expected))
+    yield _none(f"{name}: repeated predictions", _repeated(scored.keys))
+    yield _none(f"{name}: rows out of order", _out_of_order(scored.keys, keys))
+    one_each = values.shape == (len(scored.keys),)
+    yield Check(f"{name}: values", one_each, float(values.size), f"{len(scored.keys)} in a row")
+    inside = np.isfinite(values) & (values >= 0) & (values <= 1)
+    yield _none(f"{name}: values that are no probability", ~inside)
+
+
+def _none(name: str, wrong: int | np.ndarray[Any, Any]) -> Check:
+    """Passes when nothing is wrong; takes a count or a mask."""
+    return at_most(name, float(np.sum(wrong)), 0)
+
+
+def _repeated(keys: Keys) -> int:
+    return len(keys) - len(set(keys.pairs()))
+
+
+def _out_of_order(given: Keys, expected: Keys) -> int:
+    """Rows that differ place by place, over the length that both have."""
+    return sum(a != b for a, b in zip(given.pairs(), expected.pairs(), strict=False))

@@ -1,0 +1,84 @@
+"""The assets that make one model: training_set → candidate → evaluation → champion."""
+
+from datetime import date
+
+from dagster import (
+    AssetDep,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    DailyPartitionsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    TimeWindowPartitionMapping,
+    asset,
+)
+
+from assets.metadata import described, pictures, table
+from declaration import MlModel
+from lifecycle import candidate as candidates
+from lifecycle import evaluation as evaluations
+from lifecycle import promotion
+from lifecycle import training_set as training_sets
+from resources.lake import Lake
+from resources.registry import Registry
+
+
+def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
+    """Return a model's assets, one partition per decision day."""
+    common = {"key_prefix": [model.name], "partitions_def": partitions, "group_name": model.name}
+    window = TimeWindowPartitionMapping(start_offset=-model.train.window_days)
+    inputs = [
+        AssetDep(AssetKey([schema, name]), partition_mapping=window)
+        for schema, name in (
+            (model.features_schema, model.features.table),
+            (model.label_schema, model.label.table),
+        )
+    ]
+
+    @asset(**common, deps=inputs, kinds={"ducklake"}, pool="torch")
+    def training_set(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
+        """Manifest of the rows that a candidate learns from and is judged by; no copy of them."""
+        manifest = training_sets.build(lake, model, day_of(context))
+        return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
+
+    @asset(**common, deps=[training_set], kinds={"pytorch", "mlflow"}, pool="torch")
+    def candidate(
+        context: AssetExecutionContext, lake: Lake, registry: Registry
+    ) -> MaterializeResult:
+        """A network trained on the training set, as a registered version."""
+        row = candidates.train(lake, registry, model, day_of(context), lake.threads)
+        url = registry.version_url(model.name, row["version"])
+        return MaterializeResult(metadata={**described(row), "version_url": MetadataValue.url(url)})
+
+    @asset(**common, deps=[candidate], kinds={"lightgbm", "mlflow"}, pool="torch")
+    def evaluation(
+        context: AssetExecutionContext, lake: Lake, registry: Registry
+    ) -> MaterializeResult:
+        """Candidate, champion and baselines on the same matured rows that none has seen."""
+        found = evaluations.evaluate(lake, registry, model, day_of(context), lake.threads)
+        return MaterializeResult(
+            metadata={"scores": table(found.scores), **pictures(found.figures)}
+        )
+
+    @asset(**common, deps=[evaluation], kinds={"mlflow"}, pool="torch")
+    def champion(
+        context: AssetExecutionContext, lake: Lake, registry: Registry
+    ) -> MaterializeResult:
+        """The gate's verdict; where it promotes, the recipe is refitted and goes live next day."""
+        verdict = promotion.judge(lake, registry, model, day_of(context), lake.threads)
+        return MaterializeResult(
+            metadata={
+                "promoted": MetadataValue.bool(verdict["promoted"]),
+                "version": MetadataValue.int(verdict["version"]),
+                "reasons": MetadataValue.md("\n".join(f"- {r}" for r in verdict["reasons"])),
+                "checks": table(verdict["checks"]),
+            }
+        )
+
+    return [training_set, candidate, evaluation, champion]
+
+
+def day_of(context: AssetExecutionContext) -> date:
+    """Return the decision day of a run."""
+    return date.fromisoformat(context.partition_key)

@@ -1,0 +1,126 @@
+"""The assets that watch a model: predictions → performance, drift → decision."""
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetDep,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    BackfillPolicy,
+    DagsterRunStatus,
+    DailyPartitionsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    RunsFilter,
+    TimeWindowPartitionMapping,
+    asset,
+)
+
+from assets.metadata import described, table
+from assets.models import day_of
+from assets.partitions import days_of
+from declaration import MlModel
+from lifecycle import deciding, monitoring, scoring
+from plan import MODEL_TAG
+from resources.lake import Lake
+from resources.registry import Registry
+from sensors.retrain_on_drift import GOING
+
+CHECKS = ("features", "prediction", "performance", "incidents")
+
+
+def monitoring_assets(
+    model: MlModel, partitions: DailyPartitionsDefinition
+) -> list[AssetsDefinition]:
+    """Return predictions, performance, drift and decision of one model."""
+    common = {"key_prefix": [model.name], "partitions_def": partitions, "group_name": model.name}
+    features = AssetKey([model.features_schema, model.features.table])
+    labels = AssetKey([model.label_schema, model.label.table])
+    champion = AssetDep(
+        AssetKey([model.name, "champion"]),
+        partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1),
+    )
+    window = TimeWindowPartitionMapping(start_offset=1 - model.drift.window_days)
+
+    @asset(
+        **common,
+        deps=[features, champion],
+        backfill_policy=BackfillPolicy.single_run(),
+        kinds={"pytorch", "ducklake"},
+        pool="torch",
+    )
+    def predictions(
+        context: AssetExecutionContext, lake: Lake, registry: Registry
+    ) -> MaterializeResult:
+        """One row per entity and day, by the champion that the ledger names for the day."""
+        done = scoring.predict(lake, registry, model, days_of(context))
+        return MaterializeResult(metadata=described(done))
+
+    @asset(
+        **common,
+        deps=[predictions, labels],
+        backfill_policy=BackfillPolicy.single_run(),
+        kinds={"ducklake"},
+        pool="torch",
+    )
+    def performance(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
+        """The champion's loss per day, once the day's labels have matured."""
+        days = scoring.measure(lake, model, days_of(context))
+        return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})
+
+    @asset(
+        **common,
+        deps=[
+            AssetDep(predictions, partition_mapping=window),
+            AssetDep(features, partition_mapping=window),
+            performance,
+        ],
+        check_specs=[AssetCheckSpec(name, asset=[model.name, "drift"]) for name in CHECKS],
+        kinds={"evidently"},
+        pool="torch",
+    )
+    def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
+        """Features, predictions and losses of the last days against what the champion knows."""
+        found = monitoring.watch(lake, registry, model, day_of(context))
+        return MaterializeResult(
+            metadata={
+                "report": MetadataValue.url(found.report_url),
+                "version": MetadataValue.int(found.version),
+                "columns": table([vars(column) for column in found.columns]),
+            },
+            check_results=[verdict(check) for check in found.checks],
+        )
+
+    @asset(**common, deps=[drift], kinds={"ducklake"}, pool="torch")
+    def decision(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
+        """What the day's evidence asks for: incident, retrain, wait or none, and why."""
+        training = RunsFilter(
+            job_name=f"{model.name}_training",
+            tags={MODEL_TAG: model.name},
+            statuses=[DagsterRunStatus(status) for status in GOING],
+        )
+        in_flight = context.instance.get_runs_count(training) > 0
+        made = deciding.decide(lake, model, day_of(context), in_flight)
+        return MaterializeResult(
+            metadata={
+                "decision": MetadataValue.text(made.kind),
+                "lane": MetadataValue.text(made.lane),
+                "reasons": MetadataValue.md("\n".join(f"- {r}" for r in made.reasons) or "none"),
+                "pending": MetadataValue.text("; ".join(made.pending) or "nothing"),
+            }
+        )
+
+    return [predictions, performance, drift, decision]
+
+
+def verdict(check: monitoring.Check) -> AssetCheckResult:
+    """Return a day's check as Dagster shows it."""
+    return AssetCheckResult(
+        check_name=check.name,
+        passed=check.passed,
+        severity=AssetCheckSeverity[check.severity],
+        description=check.reason,
+        metadata={"statistic": check.statistic, "threshold": check.threshold},
+    )

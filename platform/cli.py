@@ -1,0 +1,126 @@
+"""The `leeway` command."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from errors import LeewayError
+from ml.errors import ModelError
+from simulation.run import Summary
+from simulation.shop import Drift
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+out, err = Console(), Console(stderr=True)
+
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1, help="days of dumps")] = 240,
+    customers: Annotated[int, typer.Option(min=1, help="customers at any time")] = 1500,
+    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 7,
+    drift: Annotated[Drift, typer.Option(help="what changes")] = Drift.none,
+    at: Annotated[int | None, typer.Option(min=0, help="day (from 0) of the change")] = None,
+    start: Day = datetime(2024, 1, 1),
+) -> Summary:
+    """Make a shop's nightly dumps in the landing folder; the truth goes beside it."""
+    from resources.settings import settings
+    from simulation.run import simulate as make
+    from simulation.shop import Shop
+
+    landing = Path(settings().landing)
+    shop = Shop(days=days, customers=customers, seed=seed, start=start.date(), drift=drift, at=at)
+    with progress() as tell:
+        made = make(landing, landing.parent / "truth", shop, lambda n, of: tell(f"day {n} of {of}"))
+    out.print(f"{made.files} files, {made.lines:,} lines, {made.first} to {made.last}: {landing}")
+    if drift is not Drift.none:
+        out.print(f"{drift.value} from {made.drift_date} on")
+    return made
+
+
+@app.command()
+def run(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"])],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"])],
+) -> None:
+    """Load a history and decide day by day; interrupted, it goes on where it stopped."""
+    work(first.date(), last.date())
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON; docs/status.md")] = False,
+) -> None:
+    """Show what is live, what was decided, what is held."""
+    from shown import show_status
+    from state import opened
+    from status import status as read
+
+    lake, declaration = opened()
+    found = read(lake, declaration)
+    if as_json:
+        out.print_json(found.model_dump_json())
+    else:
+        show_status(out, found)
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1)] = 240,
+    customers: Annotated[int, typer.Option(min=1)] = 1500,
+    seed: Annotated[int, typer.Option()] = 7,
+    drift: Annotated[Drift, typer.Option()] = Drift.concept,
+    start: Day = datetime(2024, 1, 1),
+) -> None:
+    """Simulate a shop with a drift, run the loop, and tell what happened."""
+    from demo import story
+    from resources.registry import registry_of
+    from resources.settings import settings
+    from shown import show_story
+    from state import opened
+    from status import status as read
+
+    made = simulate(days, customers, seed, drift, None, start)
+    work(made.first, made.last)
+    lake, declaration = opened()
+    changed = None if drift is Drift.none else made.drift_date
+    for model in declaration.models:
+        told = story(lake, registry_of(settings()), model, made.first, made.last, changed)
+        show_story(out, told, read(lake, declaration))
+
+
+def work(first: date, last: date) -> None:
+    """Run a history and show each step's name while it runs."""
+    from history import load_history
+
+    with progress() as tell:
+        load_history(first, last, tell).run()
+
+
+@contextmanager
+def progress() -> Iterator:
+    """Yield a function that shows one line of what is being done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda text: bar.update(task, description=text)
+
+
+def main() -> None:
+    """Run the command; an expected error is one message and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except (LeewayError, ModelError) as error:
+        err.print(f"[bold red]error[/] {type(error).__name__}", highlight=False)
+        err.print(str(error), markup=False, highlight=False)
+        sys.exit(1)

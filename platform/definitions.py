@@ -1,0 +1,120 @@
+"""The code location: wiring only. Everything is derived from the dbt project's manifest."""
+
+from datetime import date
+
+from dagster import (
+    AssetSelection,
+    Definitions,
+    define_asset_job,
+    definitions,
+    in_process_executor,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+import ledger
+from assets.features import feature_assets, view_assets
+from assets.models import model_assets
+from assets.monitoring import monitoring_assets
+from assets.partitions import daily
+from assets.raw import raw_asset
+from declaration import Declaration, MlModel, declared
+from resources.dbt import dbt_project, dbt_resource, manifest
+from resources.lake import lake_of
+from resources.registry import registry_of
+from resources.settings import Settings, pii_key, settings
+from resources.spark import spark_resource
+from sensors.daily import daily_chain, daily_schedule
+from sensors.landing_arrivals import landing_arrivals
+from sensors.retrain_on_drift import retrain_on_drift
+
+DEFAULT_START = date(2009, 12, 1)
+
+
+@definitions
+def defs() -> Definitions:
+    """Build the code location from the settings of this process."""
+    return build(settings())
+
+
+def build(settings: Settings) -> Definitions:
+    """Return every asset, job, sensor, schedule and resource of one dbt project.
+
+    Raises DeclarationError for a mistake in the project, SetupError for one in the machine.
+    """
+    parsed = manifest(settings.home, settings.dbt_project_dir)
+    declaration = declared(parsed)
+    project = dbt_project(settings)
+    start = start_of(settings, declaration)
+    partitions = daily(start, timezone_of(declaration))
+    pii_key(settings)
+    lake = lake_of(settings)
+    ledger.prepare(lake)
+    views, by_day = view_assets(parsed, project), feature_assets(parsed, project, partitions)
+    jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
+    return Definitions(
+        assets=[
+            *(raw_asset(table, partitions, settings) for table in declaration.tables),
+            views,
+            by_day,
+            *(a for model in declaration.models for a in model_assets(model, partitions)),
+            *(a for model in declaration.models for a in monitoring_assets(model, partitions)),
+        ],
+        jobs=list(jobs.values()),
+        schedules=[daily_schedule(declaration, jobs["daily"], start, timezone_of(declaration))],
+        sensors=[
+            *(retrain_on_drift(model) for model in declaration.models),
+            landing_arrivals(declaration, settings.landing, start, [jobs["daily"], jobs["ingest"]]),
+            daily_chain(declaration, start, list(jobs.values())),
+        ],
+        resources={
+            "lake": lake,
+            "registry": registry_of(settings),
+            "spark": spark_resource(settings),
+            "dbt": dbt_resource(settings),
+        },
+        executor=in_process_executor,
+    )
+
+
+def jobs_of(
+    declaration: Declaration, views: AssetSelection, by_day: AssetSelection
+) -> dict[str, UnresolvedAssetJobDefinition]:
+    """Return every job by name; `plan.py` says when each runs."""
+    raw = AssetSelection.keys(*(["raw", table.name] for table in declaration.tables))
+    labels = AssetSelection.keys(*([m.label_schema, m.label.table] for m in declaration.models))
+    selections = {
+        "views": views,
+        "ingest": raw,
+        "features": by_day - labels,
+        "history": by_day,
+        "daily": raw | views | (by_day - labels),
+    }
+    for model in declaration.models:
+        selections |= model_selections(model)
+    return {name: define_asset_job(name, selection) for name, selection in selections.items()}
+
+
+def model_selections(model: MlModel) -> dict[str, AssetSelection]:
+    """Return the assets of every job of one model."""
+    name = model.name
+    return {
+        f"{name}_maturing": AssetSelection.keys(
+            [model.label_schema, model.label.table], [name, "performance"]
+        ),
+        f"{name}_scoring": AssetSelection.keys([name, "predictions"]),
+        f"{name}_monitoring": AssetSelection.keys([name, "drift"], [name, "decision"]),
+        f"{name}_decision": AssetSelection.keys([name, "decision"]),
+        f"{name}_training": AssetSelection.keys(
+            *([name, asset] for asset in ("training_set", "candidate", "evaluation", "champion"))
+        ),
+    }
+
+
+def start_of(settings: Settings, declaration: Declaration) -> date:
+    """Return the first partition: LEEWAY_START, or the earliest `ingest.start`, or 2009-12-01."""
+    return settings.start or declaration.start or DEFAULT_START
+
+
+def timezone_of(declaration: Declaration) -> str:
+    """Return the clock of the partitions, that of the first raw table."""
+    return declaration.tables[0].ingest.timezone if declaration.tables else "UTC"

@@ -1,0 +1,122 @@
+"""`leeway run`: a history as range runs by month, then decision days one after another.
+
+Every run is a Dagster run of the real instance; what is done already is read from the ledger, so
+an interrupted history goes on where it stopped.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_context
+
+import ledger
+from assets.partitions import days_between
+from declaration import Declaration, MlModel, declared
+from launch import launch
+from plan import model_steps, months, over
+from resources.lake import Lake, lake_of
+from resources.settings import settings
+
+WEEK, SHORT_SPAN = 7, 14
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class History:
+    """Works a span of days off; `first` is also the first partition that may be asked for."""
+
+    definitions: Definitions
+    declaration: Declaration
+    instance: DagsterInstance
+    lake: Lake
+    first: date
+    last: date
+    progress: Progress
+
+    def run(self) -> None:
+        """Load the span's raw rows and features, then decide day by day.
+
+        Raises RunFailedError at the first run that fails.
+        """
+        self.launch(RunRequest(job_name="views"), "views")
+        self.load()
+        for model in self.declaration.models:
+            self.decide(model)
+
+    def load(self) -> None:
+        """Take in raw rows and build features and labels, by month, where the ledger has none."""
+        days = days_between(self.first, self.last)
+        for table in self.declaration.tables:
+            done = set(ledger.days_taken(self.lake, table.name))
+            self.by_month("ingest", (day for day in days if day not in done))
+        horizon = max((m.label.horizon_days for m in self.declaration.models), default=0)
+        matured = self.last - timedelta(days=horizon)
+        done = set(ledger.days_built(self.lake, self.feature_tables()))
+        missing = [day for day in days if day not in done]
+        self.by_month("history", (day for day in missing if day <= matured))
+        self.by_month("features", (day for day in missing if day > matured))
+
+    def decide(self, model: MlModel) -> None:
+        """Score, watch and decide on every decision day; sensors start what was decided."""
+        newest = ledger.frontier(self.lake, model.name)
+        after = newest["as_of"] if newest else self.first - timedelta(days=1)
+        self.answer(model)
+        while after < self.last:
+            day = min(after + timedelta(days=self.stride(model)), self.last)
+            for step in self.steps(model, after, day):
+                self.launch(step, f"{model.name} {day}: {step.job_name}")
+            self.answer(model)
+            after = day
+
+    def steps(self, model: MlModel, after: date, day: date) -> Iterable[RunRequest]:
+        """Return the runs of one decision day; before the first champion only the decision."""
+        steps = model_steps(model, after, day, self.first)
+        if ledger.champion_on(self.lake, model.name, day) is None:
+            return [over(f"{model.name}_decision", day, day)]
+        return steps
+
+    def stride(self, model: MlModel) -> int:
+        """Return days to the next decision: one while an alarm is up or the span is short."""
+        short = (self.last - self.first).days < SHORT_SPAN
+        return 1 if short or ledger.alarms(self.lake, model.name) else WEEK
+
+    def answer(self, model: MlModel) -> None:
+        """Evaluate the model's real sensor on the real instance and launch what it requests."""
+        name = f"{model.name}_retrain_on_drift"
+        sensor = self.definitions.resolve_sensor_def(name)
+        context = build_sensor_context(instance=self.instance, definitions=self.definitions)
+        for request in sensor.evaluate_tick(context).run_requests or []:
+            self.launch(request, f"{model.name} {request.partition_key}: training", name)
+
+    def by_month(self, job: str, days: Iterable[date]) -> None:
+        """Launch one range run per month."""
+        for first, last in months(sorted(days)):
+            self.launch(over(job, first, last), f"{job} {first}..{last}")
+
+    def launch(self, request: RunRequest, label: str, sensor: str = "") -> None:
+        """Run a request to its end."""
+        self.progress(label)
+        launch(self.definitions, self.instance, request, sensor)
+
+    def feature_tables(self) -> list[str]:
+        """Return the tables that models read features from."""
+        return sorted({model.features.table for model in self.declaration.models})
+
+
+def load_history(first: date, last: date, progress: Progress) -> History:
+    """Open the real code location, instance and lake for a span of days."""
+    from definitions import build
+    from resources.dbt import manifest
+
+    loaded = settings()
+    parsed = manifest(loaded.home, loaded.dbt_project_dir)
+    return History(
+        definitions=build(loaded),
+        declaration=declared(parsed),
+        instance=DagsterInstance.get(),
+        lake=lake_of(loaded),
+        first=first,
+        last=last,
+        progress=progress,
+    )

@@ -1,0 +1,205 @@
+"""Watch a champion: features, predictions and losses of a day against what it was made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+import ledger
+from assets.partitions import days_between
+from declaration import MlModel
+from errors import NoEvidenceError
+from examples import features
+from lifecycle import store
+from lifecycle.quality import blocked_days, held_findings
+from ml import drift, feature_alarm
+from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
+from ml.incident import Finding, incidents
+from ml.sketch import ColumnSketch, sketch_table
+from ml.tabular import TabularModel
+from resources.lake import Lake, quoted
+from resources.registry import Registry
+
+WHAT = "drift"
+PREDICTION = "prediction"
+REFERENCE_DAYS = 182  # newest days of what the champion learned from
+
+
+@dataclass(frozen=True)
+class Check:
+    """One verdict of a day. ERROR leads to training, WARN is shown only."""
+
+    name: str
+    passed: bool
+    severity: Literal["ERROR", "WARN"]
+    statistic: float
+    threshold: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a day's monitoring found; `report_url` opens Evidently's page."""
+
+    version: int
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+    columns: tuple[drift.ColumnDrift, ...]
+    report_url: str
+
+
+def calibrate(
+    lake: Lake, registry: Registry, model: MlModel, fitted: TabularModel, last: date, run_id: str
+) -> None:
+    """Learn from the days up to `last` how far weeks are apart anyway; kept with the version."""
+    days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
+    rows = features(lake, model, days)
+    table = watched(model, rows, fitted.predict(rows))
+    daily = {day: sketch_table(part) for day, part in by_day(table, rows[model.time]).items()}
+    for what, names in (("features", columns_of(table)), (PREDICTION, {PREDICTION})):
+        chosen = {
+            day: {n: s for n, s in found.items() if n in names} for day, found in daily.items()
+        }
+        text = feature_alarm.to_json(feature_alarm.calibrate(chosen))
+        registry.document(run_id, f"calibration/{what}.json", text)
+
+
+def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
+    """Check the champion of a day and keep checks, findings and report.
+
+    Raises NoEvidenceError where there is no champion yet.
+    """
+    version = ledger.champion_on(lake, model.name, as_of)
+    if version is None:
+        raise NoEvidenceError(f"{model.name}: no champion on {as_of}, so there is nothing to watch")
+    calibrations = _calibrations(registry, _run_of(lake, model, version))
+    current, days = _current(lake, model, as_of)
+    reference = {name: s for c in calibrations.values() for name, s in c.reference.items()}
+    findings = held_findings(lake, as_of, model.drift.window_days) + incidents(
+        reference,
+        current,
+        reference_days=calibrations["features"].days,
+        current_days=days,
+        one_value_a_day=calibrations["features"].time_columns,
+    )
+    checks = [_check(name, feature_alarm.check(c, current)) for name, c in calibrations.items()]
+    checks.append(_check("performance", performance(losses(lake, model, as_of), LossAlarmPolicy())))
+    checks.append(_incident_check(findings))
+    report = drift.measure(
+        reference, {name: current[name] for name in reference if name in current}
+    )
+    url = _publish(registry, model, as_of, drift.render(reference, current, report))
+    found = Watch(version, tuple(checks), findings, report.columns, url)
+    _keep(lake, model, as_of, found)
+    return found
+
+
+def losses(lake: Lake, model: MlModel, as_of: date) -> list[DayLoss]:
+    """Return the live champion's daily losses known on a day, oldest first.
+
+    Days that held deliveries make unreliable are left out.
+    """
+    if not store.exists(lake, store.performance(model)):
+        return []
+    time = quoted(model.time)
+    rows = lake.rows(
+        f"""select {time} as day, rows, mean_loss, sd_loss
+        from {quoted("ml", store.performance(model))}
+        where version = ? and {time} <= ?::date - ?::integer order by 1""",
+        [ledger.champion_on(lake, model.name, as_of), as_of, model.label.horizon_days],
+    )
+    blocked = blocked_days(lake, model)
+    return [
+        DayLoss(row["day"], row["rows"], row["mean_loss"], row["sd_loss"])
+        for row in rows
+        if row["day"] not in blocked
+    ]
+
+
+def watched(model: MlModel, rows: pa.Table, predictions: Any) -> pa.Table:
+    """Return feature columns and the prediction, without entity, time and excluded columns."""
+    hidden = {model.entity, model.time, *model.features.exclude}
+    kept = rows.select([name for name in rows.column_names if name not in hidden])
+    return kept.append_column(PREDICTION, pa.array(predictions, pa.float64()))
+
+
+def by_day(table: pa.Table, time: pa.ChunkedArray) -> dict[date, pa.Table]:
+    """Split rows by day; both are ordered by day."""
+    runs = time.combine_chunks().cast(pa.date32())
+    encoded = pa.compute.run_end_encode(runs)
+    ends = encoded.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    return {
+        day: table.slice(start, end - start)
+        for day, start, end in zip(encoded.values.to_pylist(), starts, ends, strict=True)
+    }
+
+
+def columns_of(table: pa.Table) -> set[str]:
+    """Return the names of the feature columns."""
+    return set(table.column_names) - {PREDICTION}
+
+
+@lru_cache(maxsize=4)
+def _calibrations(registry: Registry, run_id: str) -> Mapping[str, feature_alarm.Calibration]:
+    return {
+        what: feature_alarm.from_json(registry.read(run_id, f"calibration/{what}.json"))
+        for what in ("features", PREDICTION)
+    }
+
+
+def _run_of(lake: Lake, model: MlModel, version: int) -> str:
+    query = "select mlflow_run from ledger.versions where model = ? and version = ?"
+    return lake.rows(query, [model.name, version])[0]["mlflow_run"]
+
+
+def _current(lake: Lake, model: MlModel, as_of: date) -> tuple[dict[str, ColumnSketch], int]:
+    """Return sketches of the last days' features and predictions, and how many days have rows."""
+    days = days_between(as_of - timedelta(days=model.drift.window_days - 1), as_of)
+    rows = features(lake, model, days)
+    if not rows.num_rows:
+        raise NoEvidenceError(
+            f"{model.name}: no features of {days[0]}..{days[-1]}: materialize them first"
+        )
+    time = quoted(model.time)
+    scores = lake.read(
+        f"""select prediction from {quoted("ml", store.predictions(model))}
+        where {time} in (select unnest(?)) order by {time}, {quoted(model.entity)}""",
+        [days],
+    )
+    hidden = {model.entity, model.time, *model.features.exclude}
+    shown = rows.select([name for name in rows.column_names if name not in hidden])
+    seen = len(set(rows[model.time].to_pylist()))
+    return {**sketch_table(shown), **sketch_table(scores)}, seen
+
+
+def _check(name: str, state: AlarmState) -> Check:
+    severity: Literal["ERROR", "WARN"] = "ERROR" if state.calibrated else "WARN"
+    return Check(name, not state.raised, severity, state.statistic, state.threshold, state.reason)
+
+
+def _incident_check(findings: Sequence[Finding]) -> Check:
+    reason = "; ".join(f.reason for f in findings) or "no data incident"
+    return Check("incidents", not findings, "WARN", float(len(findings)), 0.0, reason)
+
+
+def _publish(registry: Registry, model: MlModel, as_of: date, html: str) -> str:
+    with registry.run(f"{model.name}-drift", str(as_of), {"as_of": str(as_of)}) as run_id:
+        return registry.document(run_id, "drift.html", html)
+
+
+def _keep(lake: Lake, model: MlModel, as_of: date, found: Watch) -> None:
+    store.keep(lake, model, WHAT, as_of, asdict(found))
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        key = [model.name, as_of]
+        connection.execute("delete from ledger.checks where model = ? and as_of = ?", key)
+        for check in found.checks:
+            row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
+            ledger.insert(connection, "checks", row)
+
+    lake.transact(write)

@@ -1,0 +1,47 @@
+"""Predict with a registered version in a clean process, as a server that knows nothing would."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from errors import LeewayError
+from ml.schema import Floats
+from resources.registry import Registry
+from resources.settings import CHECKOUT
+
+CLEAN = """
+import sys
+from pathlib import Path
+import numpy, pyarrow.parquet
+from ml.tabular import TabularModel
+folder, rows, out = map(Path, sys.argv[1:])
+numpy.save(out, TabularModel.load(folder).predict(pyarrow.parquet.read_table(rows)))
+"""
+
+
+def reloaded_predictions(registry: Registry, model: str, version: int, rows: pa.Table) -> Floats:
+    """Return predictions, shape [rows], that a new process makes from the registered artifact.
+
+    Raises LeewayError with the process's own error where it fails.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = registry.download(model, version, Path(place))
+        table, out = Path(place) / "rows.parquet", Path(place) / "predictions.npy"
+        pq.write_table(rows, table)
+        done = subprocess.run(
+            [sys.executable, "-c", CLEAN, str(folder), str(table), str(out)],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise LeewayError(
+                f"{model} {version} does not load in a clean process:\n{done.stderr.strip()}"
+            )
+        return np.load(out)

@@ -1,0 +1,77 @@
+"""New and changed landing files become runs: daily work for a new day, ingestion for an old one."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from dagster import (
+    DefaultSensorStatus,
+    JobDefinition,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+import ledger
+from declaration import Declaration, RawTable
+from plan import day_steps, over
+from resources.lake import Lake
+
+LOOK_BACK = timedelta(days=60)  # how old a day may be for its file to be watched for changes
+LOOK_AHEAD = timedelta(days=31)
+MOST_PER_TICK = 31
+
+
+def arrived(files: Mapping[date, datetime], taken: Mapping[date, datetime]) -> list[date]:
+    """Return the days, ascending, whose file is newer than what the ledger took in.
+
+    files: day → when its file was last written; taken: day → when its newest delivery was.
+    """
+    return sorted(d for d, at in files.items() if d not in taken or at > taken[d])
+
+
+def landing_arrivals(
+    declaration: Declaration, landing: str, start: date, jobs: Sequence[JobDefinition]
+) -> SensorDefinition:
+    """Return the sensor that watches every raw table's files; switch it on where files arrive."""
+
+    @sensor(
+        jobs=jobs,
+        name="landing_arrivals",
+        default_status=DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=60,
+    )
+    def evaluate(context: SensorEvaluationContext, lake: Lake) -> list[RunRequest] | SkipReason:
+        del context
+        asked: dict[date, RunRequest] = {}
+        for table in declaration.tables:
+            frontier = ledger.frontier_day(lake, table.name)
+            if frontier is None:
+                return SkipReason(f"{table.name} has no history yet: load it with `leeway run`")
+            files = landed(table, landing, max(start, frontier - LOOK_BACK), frontier + LOOK_AHEAD)
+            for day in arrived(files, ledger.taken_in(lake, table.name)):
+                request = day_steps(declaration, day, start)[0] if day > frontier else None
+                key = f"{table.name}:{day}:{files[day].timestamp()}"
+                request = request or over("ingest", day, day)
+                asked.setdefault(day, request.with_replaced_attrs(run_key=key))
+        if not asked:
+            return SkipReason(f"nothing new in {landing}")
+        return [asked[day] for day in sorted(asked)][:MOST_PER_TICK]
+
+    return evaluate
+
+
+def landed(table: RawTable, landing: str, first: date, last: date) -> dict[date, datetime]:
+    """Return when each day's landing file was last written, for days that have one."""
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    paths = {
+        day: Path(table.ingest.path.format(landing=landing, partition=day.isoformat()))
+        for day in days
+    }
+    return {
+        day: datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+        for day, path in paths.items()
+        if path.exists()
+    }

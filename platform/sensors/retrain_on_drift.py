@@ -1,0 +1,76 @@
+"""A model's decision of the frontier day becomes a training run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    DagsterRun,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+import ledger
+from declaration import MlModel
+from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG, training
+from resources.lake import Lake
+
+GOING = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+
+
+def requested(
+    decision: Mapping[str, Any] | None, runs: Sequence[DagsterRun], max_attempts: int
+) -> RunRequest | SkipReason:
+    """Return the training run that the frontier's decision asks for, or why there is none.
+
+    decision: newest row of `ledger.decisions`; runs: the model's training runs of any day.
+    """
+    if decision is None:
+        return SkipReason("no decision yet: materialize the model's decision for a day")
+    day, model = decision["as_of"], decision["model"]
+    if decision["kind"] != "retrain":
+        return SkipReason(f"{day}: {decision['kind']}: {'; '.join(_reasons(decision))}")
+    going = [run for run in runs if run.status in GOING]
+    if going:
+        return SkipReason(f"{day}: run {going[0].run_id} of {model} is still going")
+    tried = [run for run in runs if run.tags.get(DAY_TAG) == str(day)]
+    if any(run.is_success for run in tried):
+        return SkipReason(f"{day}: trained already")
+    if len(tried) >= max_attempts:
+        return SkipReason(f"{day}: {len(tried)} attempts have failed: look at the last run")
+    attempts = [int(run.tags.get(ATTEMPT_TAG, 0)) for run in tried]
+    return training(model, day, decision["lane"], _reasons(decision), max(attempts, default=0) + 1)
+
+
+def retrain_on_drift(model: MlModel) -> SensorDefinition:
+    """Return the sensor of one model."""
+
+    @sensor(
+        name=f"{model.name}_retrain_on_drift",
+        job_name=f"{model.name}_training",
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description=f"Trains {model.name} when a check failed with ERROR on the newest day.",
+    )
+    def evaluate(context: SensorEvaluationContext, lake: Lake) -> RunRequest | SkipReason:
+        mine = RunsFilter(job_name=f"{model.name}_training", tags={MODEL_TAG: model.name})
+        runs = context.instance.get_runs(mine, limit=100)
+        return requested(ledger.frontier(lake, model.name), runs, model.retrain.max_attempts)
+
+    return evaluate
+
+
+def _reasons(decision: Mapping[str, Any]) -> list[str]:
+    return json.loads(decision["reasons"])

@@ -1,0 +1,80 @@
+"""Tables for a terminal, drawn by rich."""
+
+from datetime import date
+
+from rich.console import Console
+from rich.table import Table
+
+from demo import Losses, Story
+from status import ModelStatus, Status
+
+
+def show_status(out: Console, found: Status) -> None:
+    """Print tables, models and alerts."""
+    tables = Table("table", "days", "files", "read", "accepted", "quarantined", "held")
+    for name, table in found.tables.items():
+        counts = (table.rows_read, table.rows_accepted, table.rows_quarantined)
+        held = ", ".join(map(str, table.held)) or "none"
+        days = (str(table.days), str(table.files))
+        tables.add_row(name, *days, *(f"{count:,}" for count in counts), held)
+    out.print(tables)
+    for name, model in found.models.items():
+        out.print(_model(name, model))
+    for alert in found.alerts:
+        out.print(f"{alert.day} {alert.kind} {alert.subject}: {alert.message}", markup=False)
+
+
+def show_story(out: Console, story: Story, found: Status) -> None:
+    """Print what the loop did about a drift, two columns."""
+    table = Table("what", "value", title="What the loop did")
+    for raw in found.tables.values():
+        table.add_row("days", str(raw.days))
+        table.add_row("rows read", f"{raw.rows_read:,}")
+        table.add_row(
+            "rows accepted / quarantined", f"{raw.rows_accepted:,} / {raw.rows_quarantined:,}"
+        )
+        table.add_row("days held", ", ".join(map(str, raw.held)) or "none")
+    trained = sum(model.trainings for model in found.models.values())
+    table.add_row("models trained", str(trained))
+    table.add_row("drift injected on", _day(story.drift))
+    table.add_row("alarm raised on", _day(story.alarm))
+    table.add_row("new model promoted on", _day(story.promotion))
+    spans = {
+        "loss before the drift": story.before,
+        "loss after the drift, until the promotion": story.between,
+        "loss after the promotion": story.after,
+    }
+    for name, losses in spans.items():
+        table.add_row(name, _losses(losses))
+    out.print(table)
+
+
+def _model(name: str, model: ModelStatus) -> Table:
+    live = (
+        f"version {model.champion} since {model.champion_since}" if model.champion else "none yet"
+    )
+    title = f"{name}: champion {live}; {model.trainings} trainings, {model.versions} versions"
+    table = Table("day", "what", "why", title=title, title_justify="left")
+    for alarm in model.alarms:
+        table.add_row(str(alarm.as_of), f"alarm: {alarm.name}", alarm.reason)
+    for decision in model.decisions:
+        why = "; ".join(decision.reasons) or "nothing failed"
+        table.add_row(str(decision.as_of), f"decision: {decision.kind}", why)
+    for promotion in model.promotions:
+        verdict = "promoted" if promotion.promoted else "rejected"
+        what = f"version {promotion.version} {verdict}"
+        table.add_row(str(promotion.as_of), what, "; ".join(promotion.reasons))
+    return table
+
+
+def _day(day: date | None) -> str:
+    return str(day) if day else "none"
+
+
+def _losses(losses: Losses | None) -> str:
+    if losses is None:
+        return "no matured days"
+    return (
+        f"{losses.live:.4f} live, {losses.without_retraining:.4f} without retraining "
+        f"({losses.days} days)"
+    )

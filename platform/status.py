@@ -1,0 +1,141 @@
+"""What `leeway status` tells; the keys of its JSON are these fields."""
+
+import json
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+import ledger
+from declaration import Declaration
+from resources.lake import Lake
+
+RECENT = 5
+
+
+class TableStatus(BaseModel):
+    """A raw table: what its files held. Every line read is either accepted or quarantined."""
+
+    days: int = Field(description="days that were taken in, with or without a file")
+    files: int = Field(description="days that had a file")
+    rows_read: int = Field(description="lines of the current deliveries' files")
+    rows_accepted: int = Field(description="lines that keep the contract")
+    rows_quarantined: int = Field(description="lines in quarantine.<table>, with reasons")
+    held: dict[date, str] = Field(description="days that wait for a person, and why")
+
+
+class DecisionStatus(BaseModel):
+    """What a day's evidence asked for."""
+
+    as_of: date = Field(description="decision day")
+    kind: str = Field(description="incident, retrain, wait or none")
+    lane: str = Field(description="normal, or alarm while the loss alarm is up")
+    reasons: list[str] = Field(description="why")
+
+
+class PromotionStatus(BaseModel):
+    """A verdict of the gate."""
+
+    as_of: date = Field(description="decision day; a promoted version is live from the next day")
+    version: int = Field(description="version that was judged, or its refit where it was promoted")
+    promoted: bool = Field(description="whether it went live")
+    lane: str = Field(description="normal or alarm")
+    reasons: list[str] = Field(description="the gate's words")
+
+
+class AlarmStatus(BaseModel):
+    """A check that failed with ERROR on the newest decision day."""
+
+    as_of: date = Field(description="day of the check")
+    name: str = Field(description="features, prediction or performance")
+    reason: str = Field(description="what was measured against which limit")
+
+
+class ModelStatus(BaseModel):
+    """A model: what is live and why."""
+
+    champion: int | None = Field(description="version that is live, null before the first")
+    champion_since: date | None = Field(description="first day on which it is live")
+    versions: int = Field(description="registered versions, candidates and refits")
+    trainings: int = Field(description="candidates trained")
+    decisions: list[DecisionStatus] = Field(description="newest decisions, newest first")
+    promotions: list[PromotionStatus] = Field(description="the gate's verdicts, newest first")
+    alarms: list[AlarmStatus] = Field(description="alarms that are up")
+
+
+class AlertStatus(BaseModel):
+    """An alert."""
+
+    day: date = Field(description="day that it is about")
+    kind: str = Field(description="held, incident or promotion")
+    subject: str = Field(description="table or model")
+    message: str = Field(description="what happened")
+
+
+class Status(BaseModel):
+    """The platform's state, read from the ledger."""
+
+    tables: dict[str, TableStatus] = Field(description="by raw table")
+    models: dict[str, ModelStatus] = Field(description="by model")
+    alerts: list[AlertStatus] = Field(description="newest alerts, newest first")
+
+
+def status(lake: Lake, declaration: Declaration) -> Status:
+    """Read the state of every declared table and model."""
+    alerts = lake.rows(
+        "select day, kind, subject, message from ledger.alerts order by day desc, kind limit 10"
+    )
+    return Status(
+        tables={table.name: _table(lake, table.name) for table in declaration.tables},
+        models={model.name: _model(lake, model.name) for model in declaration.models},
+        alerts=[AlertStatus(**alert) for alert in alerts],
+    )
+
+
+def _table(lake: Lake, name: str) -> TableStatus:
+    counts = lake.rows(
+        """with newest as (
+            select * from ledger.deliveries where table_name = ?
+            qualify row_number() over (partition by day order by written_at desc) = 1
+        )
+        select count(*) as days, count(file) as files,
+            coalesce(sum(rows_read), 0)::bigint as rows_read,
+            coalesce(sum(rows_accepted), 0)::bigint as rows_accepted,
+            coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined
+        from newest""",
+        [name],
+    )[0]
+    held = lake.rows(
+        """select day, reason from ledger.deliveries where table_name = ? and status = 'held'
+        order by day""",
+        [name],
+    )
+    return TableStatus(**counts, held={row["day"]: row["reason"] for row in held})
+
+
+def _model(lake: Lake, name: str) -> ModelStatus:
+    champion = lake.rows(
+        """select version, as_of + 1 as since from ledger.promotions
+        where model = ? and promoted order by as_of desc limit 1""",
+        [name],
+    )
+    counts = lake.rows(
+        """select count(*) as versions, count(*) filter (where kind = 'candidate') as trainings
+        from ledger.versions where model = ?""",
+        [name],
+    )[0]
+    return ModelStatus(
+        champion=champion[0]["version"] if champion else None,
+        champion_since=champion[0]["since"] if champion else None,
+        **counts,
+        decisions=[DecisionStatus(**row) for row in _newest(lake, "decisions", name)],
+        promotions=[PromotionStatus(**row) for row in _newest(lake, "promotions", name)],
+        alarms=[AlarmStatus(**row) for row in ledger.alarms(lake, name)],
+    )
+
+
+def _newest(lake: Lake, table: str, model: str) -> list[dict[str, Any]]:
+    rows = lake.rows(
+        f"select * from ledger.{table} where model = ? order by as_of desc limit {RECENT}", [model]
+    )
+    return [{**row, "reasons": json.loads(row["reasons"])} for row in rows]

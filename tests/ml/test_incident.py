@@ -1,0 +1,88 @@
+"""The circuit breaker: broken data is found the same day, healthy data passes."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml.incident import Finding, incidents
+from ml.sketch import ColumnSketch, sketch_table
+
+ROWS = 500
+RANDOM = np.random.default_rng(0)
+HEALTHY = {
+    "spent": RANDOM.normal(size=ROWS),
+    "returns": (RANDOM.random(ROWS) < 0.02).astype(float),
+    "country": RANDOM.choice(["GB", "FR"], ROWS),
+}
+REFERENCE = sketch_table(pa.table(HEALTHY))
+
+
+def found(changes: dict[str, object], rows: int = ROWS) -> list[tuple[str, str | None]]:
+    table = pa.table({**HEALTHY, **changes}).slice(0, rows)
+    findings = incidents(REFERENCE, sketch_table(table), reference_days=1, current_days=1)
+    return [(finding.name, finding.column) for finding in findings]
+
+
+def test_healthy_data_is_no_incident() -> None:
+    assert found({}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"spent": pa.nulls(ROWS, pa.float64())}, ("all null", "spent")),
+        ({"spent": np.full(ROWS, 1.0)}, ("constant", "spent")),
+        (
+            {"spent": np.where(np.arange(ROWS) % 3 == 0, np.nan, 1.0 * np.arange(ROWS))},
+            ("null share", "spent"),
+        ),
+        ({"spent": np.append(HEALTHY["spent"][1:], np.inf)}, ("infinite", "spent")),
+        ({"spent": ["1.0"] * ROWS}, ("changed type", "spent")),
+        ({"country": ["XX"] * 50 + ["GB", "FR"] * 225}, ("unseen categories", "country")),
+    ],
+)
+def test_each_fault_is_named_with_its_column(
+    changes: dict[str, object], expected: tuple[str, str]
+) -> None:
+    assert found(changes) == [expected]
+
+
+def test_a_rare_flag_may_be_absent_from_a_few_rows_but_not_from_many() -> None:
+    absent = {"returns": np.zeros(ROWS)}
+    assert found(absent, rows=120) == []
+    many = sketch_table(pa.table({**HEALTHY, **absent}).take(pa.array(list(range(ROWS)) * 4)))
+    findings = incidents(REFERENCE, many, reference_days=1, current_days=4)
+    assert [f.column for f in findings] == ["returns"]
+
+
+def test_a_calendar_column_may_be_constant() -> None:
+    reference = {"weekday": sketch_table(pa.table({"weekday": np.arange(700) % 7}))["weekday"]}
+    current = sketch_table(pa.table({"weekday": [3] * 100}))
+    spans = {"reference_days": 7, "current_days": 1}
+    assert incidents(reference, current, one_value_a_day=["weekday"], **spans) == ()
+    assert [f.name for f in incidents(reference, current, **spans)] == ["constant"]
+
+
+def test_rows_are_compared_per_day() -> None:
+    week = {"x": ColumnSketch("number", 7_000, 7_000)}
+    day = {"x": ColumnSketch("number", 150, 150)}
+    assert incidents(week, day, reference_days=7, current_days=1) == (
+        Finding("row count", None, "150 rows a day, the reference has 1000", 150, 200),
+    )
+    assert incidents(week, week, reference_days=7, current_days=7) == ()
+
+
+def test_a_day_without_rows_and_a_lost_column_are_incidents() -> None:
+    assert found({}, rows=0) == [("row count", None)]
+    gone = incidents(
+        REFERENCE,
+        {"spent": REFERENCE["spent"], "returns": REFERENCE["returns"]},
+        reference_days=1,
+        current_days=1,
+    )
+    assert [(f.name, f.column) for f in gone] == [("missing column", "country")]
+
+
+def test_a_span_without_days_is_refused() -> None:
+    with pytest.raises(ValueError, match="current_days is 0"):
+        incidents(REFERENCE, REFERENCE, reference_days=1, current_days=0)

@@ -1,0 +1,199 @@
+"""Decisions: rules by example, promises by property."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.incident import Finding
+from ml.policy import (
+    Decision,
+    Evidence,
+    FailedCheck,
+    History,
+    Previous,
+    RetrainPolicy,
+    decide,
+    from_json,
+    to_json,
+)
+
+DAY = date(2011, 6, 1)
+POLICY = RetrainPolicy(min_rows=100, cooldown_days=7)
+LOSS = FailedCheck("performance", "ERROR", "mean loss 0.5, was 0.4", 6.0, 5.0)
+DRIFT = FailedCheck("feature drift", "ERROR", "country moved", 3.0, 2.0)
+ADVICE = FailedCheck("feature drift", "WARN", "advice only")
+BROKEN = Finding("all null", "country", "country has no value in 9 rows", 1, 0)
+CALM = Evidence(DAY, matured_rows=500, has_champion=True)
+
+
+def after(decision: Decision, trained: date | None = None, in_flight: bool = False) -> History:
+    previous = Previous(decision.as_of, decision.kind, decision.pending)
+    return History(previous, trained, in_flight)
+
+
+def later(evidence: Evidence, days: int) -> Evidence:
+    return replace(evidence, as_of=evidence.as_of + timedelta(days))
+
+
+def test_a_calm_day_asks_for_nothing() -> None:
+    decision = decide(CALM, History(), POLICY)
+    assert (decision.kind, decision.reasons, decision.lane) == ("none", (), "normal")
+
+
+def test_the_first_model_is_trained_once_enough_rows_have_matured() -> None:
+    none_yet = replace(CALM, has_champion=False)
+    assert decide(none_yet, History(), POLICY).reasons == ("first model",)
+    few = decide(replace(none_yet, matured_rows=99), History(), POLICY)
+    assert (few.kind, few.reasons) == ("none", ("99 of 100 rows matured",))
+
+
+def test_an_error_trains_and_a_warning_does_not() -> None:
+    drifted = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
+    assert (drifted.kind, drifted.lane) == ("retrain", "normal")
+    assert drifted.reasons == ("feature drift: country moved",)
+    assert decide(replace(CALM, failed=(ADVICE,)), History(), POLICY).kind == "none"
+
+
+def test_the_loss_alarm_takes_the_alarm_lane() -> None:
+    assert decide(replace(CALM, failed=(DRIFT, LOSS)), History(), POLICY).lane == "alarm"
+    advice = replace(LOSS, severity="WARN")
+    assert decide(replace(CALM, failed=(DRIFT, advice)), History(), POLICY).lane == "normal"
+
+
+def test_a_cooldown_defers_an_alarm_that_has_gone_since() -> None:
+    trained = DAY - timedelta(3)
+    waiting = decide(replace(CALM, failed=(DRIFT,)), History(last_training=trained), POLICY)
+    assert waiting.kind == "wait"
+    assert waiting.reasons == ("cooldown: 3 of 7 days since the training",)
+    decision = decide(later(CALM, 4), after(waiting, trained), POLICY)
+    assert (decision.kind, decision.reasons) == ("retrain", ("feature drift: country moved",))
+
+
+def test_an_alarm_that_outlives_a_rejected_candidate_trains_again_after_the_cooldown() -> None:
+    alarm = replace(CALM, failed=(LOSS,))
+    first = decide(alarm, History(), POLICY)
+    second = decide(later(alarm, 1), after(first, trained=DAY), POLICY)
+    third = decide(later(alarm, 7), after(second, trained=DAY), POLICY)
+    assert [first.kind, second.kind, third.kind] == ["retrain", "wait", "retrain"]
+
+
+def test_a_training_that_never_started_is_asked_for_again() -> None:
+    asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
+    assert decide(later(CALM, 1), after(asked), POLICY).kind == "retrain"
+
+
+def test_a_training_in_flight_is_waited_for_and_answers_what_asked_for_it() -> None:
+    asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
+    calm = decide(later(CALM, 1), after(asked, in_flight=True), POLICY)
+    assert (calm.kind, calm.pending) == ("none", ())
+    worse = replace(later(CALM, 1), failed=(LOSS,))
+    waiting = decide(worse, after(asked, in_flight=True), POLICY)
+    assert (waiting.kind, waiting.reasons) == ("wait", ("a training is in flight",))
+
+
+def test_an_incident_blocks_training_and_keeps_the_reasons() -> None:
+    held = decide(replace(CALM, failed=(DRIFT,), incidents=(BROKEN, BROKEN)), History(), POLICY)
+    assert (held.kind, held.reasons) == ("incident", ("all null: country has no value in 9 rows",))
+    assert decide(later(CALM, 1), after(held), POLICY).kind == "retrain"
+
+
+def test_an_error_without_enough_rows_waits_for_them() -> None:
+    decision = decide(replace(CALM, failed=(DRIFT,), matured_rows=5), History(), POLICY)
+    assert (decision.kind, decision.reasons) == ("wait", ("5 of 100 rows matured",))
+
+
+def test_a_persisting_check_stays_one_reason_in_its_newest_words() -> None:
+    trained = DAY - timedelta(1)
+    first = decide(replace(CALM, failed=(LOSS, DRIFT)), History(last_training=trained), POLICY)
+    newer = replace(later(CALM, 1), failed=(replace(LOSS, reason="mean loss 0.6"),))
+    second = decide(newer, after(first, trained), POLICY)
+    assert second.pending == ("performance: mean loss 0.6", "feature drift: country moved")
+
+
+def test_a_first_model_is_no_reason_once_there_is_a_champion() -> None:
+    asked = decide(replace(CALM, has_champion=False), History(), POLICY)
+    assert decide(later(CALM, 1), after(asked), POLICY).kind == "none"
+
+
+def test_history_from_the_decision_day_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="before the decision day"):
+        decide(CALM, History(Previous(DAY, "none")), POLICY)
+
+
+def test_a_training_of_a_later_day_starts_nothing_on_an_old_one() -> None:
+    history = History(last_training=DAY + timedelta(30))
+    assert decide(replace(CALM, failed=(DRIFT,)), history, POLICY).kind == "wait"
+
+
+CHECKS = st.lists(st.sampled_from([LOSS, DRIFT, ADVICE]), max_size=3).map(tuple)
+EVIDENCE = st.builds(
+    Evidence,
+    as_of=st.just(DAY),
+    matured_rows=st.integers(0, 200),
+    has_champion=st.booleans(),
+    failed=CHECKS,
+    incidents=st.sampled_from([(), (), (BROKEN,)]),
+)
+HISTORY = st.builds(
+    History,
+    previous=st.none()
+    | st.builds(
+        Previous,
+        as_of=st.dates(DAY - timedelta(20), DAY - timedelta(1)),
+        kind=st.sampled_from(["incident", "retrain", "wait", "none"]),
+        pending=st.sets(st.sampled_from(["performance: old", "cadence: 7 days"])).map(tuple),
+    ),
+    last_training=st.none() | st.dates(DAY - timedelta(20), DAY),
+    in_flight=st.booleans(),
+)
+
+
+@given(EVIDENCE, HISTORY)
+def test_the_same_evidence_gives_the_same_decision_and_it_can_be_written(
+    evidence: Evidence, history: History
+) -> None:
+    decision = decide(evidence, history, POLICY)
+    assert decision == decide(evidence, history, POLICY) == from_json(to_json(decision))
+
+
+@given(EVIDENCE, HISTORY)
+def test_training_starts_only_where_nothing_forbids_it(
+    evidence: Evidence, history: History
+) -> None:
+    if decide(evidence, history, POLICY).kind == "retrain":
+        assert not evidence.incidents
+        assert not history.in_flight
+        assert evidence.matured_rows >= POLICY.min_rows
+        assert history.last_training is None or (DAY - history.last_training).days >= 7
+
+
+@given(EVIDENCE, HISTORY)
+def test_an_error_is_never_answered_with_nothing(evidence: Evidence, history: History) -> None:
+    decision = decide(evidence, history, POLICY)
+    errors = {check.name for check in evidence.failed if check.severity == "ERROR"}
+    assert errors <= {reason.split(":")[0] for reason in decision.pending}
+    assert not (decision.pending and decision.kind == "none")
+    assert len(decision.pending) == len({reason.split(":")[0] for reason in decision.pending})
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(CHECKS, st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_every_error_of_a_stream_is_followed_by_a_training(
+    stream: list[tuple[tuple[FailedCheck, ...], bool, bool]],
+) -> None:
+    history, open_since = History(), None
+    quiet: list[tuple[tuple[FailedCheck, ...], bool, bool]] = [((), False, True)] * 8
+    for days, (failed, broken, starts) in enumerate([*stream, *quiet], start=1):
+        incidents = (BROKEN,) if broken else ()
+        evidence = replace(later(CALM, days), failed=failed, incidents=incidents)
+        decision = decide(evidence, history, POLICY)
+        if any(check.severity == "ERROR" for check in failed):
+            open_since = open_since or evidence.as_of
+        trained = history.last_training
+        if decision.kind == "retrain" and starts:
+            trained, open_since = evidence.as_of, None
+        history = after(decision, trained)
+    assert open_since is None
