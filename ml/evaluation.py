@@ -60,10 +60,12 @@ def evaluate(
 ) -> Evaluation:
     """Compare models, each given by its probabilities of shape [test rows].
 
-    Slices with fewer rows than `min_slice_rows` are left out. Raises TrainingError for predictions
-    of another length.
+    Slices with fewer rows than `min_slice_rows` are left out. Raises TrainingError for an empty
+    test and for predictions of another length.
     """
     labels = schema.labels(test)
+    if not len(labels):
+        raise TrainingError("no test rows: wait until days that the champion has not seen mature")
     for name, values in predictions.items():
         if values.shape != labels.shape:
             raise TrainingError(

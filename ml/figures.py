@@ -11,7 +11,7 @@ from sklearn.metrics import roc_curve
 from ml.evaluation import Evaluation
 from ml.schema import Floats
 
-DPI = 60
+DPI = 50
 LABELLED_DAYS = 5
 
 
@@ -30,7 +30,7 @@ def comparison_plot(
     evaluation: Evaluation, labels: Floats, predictions: Mapping[str, Floats]
 ) -> bytes:
     """ROC curves and the log loss of each day; arrays have shape [test rows]."""
-    figure = Figure(figsize=(10, 5), dpi=DPI, layout="tight")
+    figure = Figure(figsize=(9, 4.5), dpi=DPI, layout="tight")
     roc, daily = figure.subplots(1, 2)
     for name, values in predictions.items():
         false_positive, true_positive, _ = roc_curve(labels, values)

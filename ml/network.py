@@ -55,9 +55,9 @@ class Network(nn.Module):
         self.members, self.width = members, width
         self.numbers = PiecewiseLinear(bins)
         # Zero at first, so that a level without training rows stays neutral.
-        start = [torch.zeros(n, embedding) for n in cardinalities]
+        neutral = [torch.zeros(levels, embedding) for levels in cardinalities]
         self.categories = nn.ModuleList(
-            nn.Embedding.from_pretrained(s, freeze=False) for s in start
+            nn.Embedding.from_pretrained(weights, freeze=False) for weights in neutral
         )
         self.first = nn.Linear(self.numbers.width + embedding * len(cardinalities), members * width)
         self.second = nn.Parameter(torch.randn(members, width, width) * (1.0 / width) ** 0.5)

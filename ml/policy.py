@@ -36,6 +36,7 @@ class Evidence:
     as_of: date
     matured_rows: int
     has_champion: bool
+    unseen_days: int = 0  # matured days that the champion has not learned from
     failed: tuple[FailedCheck, ...] = ()
     incidents: tuple[Finding, ...] = ()
 
@@ -64,6 +65,7 @@ class RetrainPolicy:
 
     min_rows: int
     cooldown_days: int
+    min_unseen_days: int = 0  # fewer cannot judge a candidate against the champion
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ def _choose(
         return "wait", (f"cooldown: {passed} of {policy.cooldown_days} days since the training",)
     if too_few:
         return "wait", (rows,)
+    if evidence.has_champion and evidence.unseen_days < policy.min_unseen_days:
+        days = f"{evidence.unseen_days} of {policy.min_unseen_days} days"
+        return "wait", (f"{days} have matured that the champion has not learned from",)
     return "retrain", pending
 
 

@@ -111,8 +111,9 @@ class Split:
 def normal(as_of: date, windows: Windows, test_from: date | None = None) -> Split:
     """Split by time.
 
-    `test_from` is the first day that may judge; give the first one the champion has not seen. A
-    test left without days stays empty: the gate refuses it.
+    `test_from` is the first day that may judge; give the day after the champion's decision, because
+    labels it has learned from reach up to that day. A test left without days stays empty: the gate
+    refuses it.
     """
     first, last = _last_days(as_of, windows, windows.test_days)
     training_end = first - timedelta(windows.horizon_days)

@@ -67,9 +67,11 @@ class Verdict:
     ) -> "Verdict":
         """Promote when something was compared and no check failed."""
         failed = tuple(str(check) for check in checks if not check.passed)
-        won = f"gain over {reference}: {gain} of its log loss, lower bound {lower_bound} nats"
-        promote = reference is not None and not failed
-        return cls(promote, failed or (won,), tuple(checks), reference, gain, lower_bound)
+        if failed or reference is None or gain is None or lower_bound is None:
+            reasons = failed or ("nothing was compared: value missing (limit one reference)",)
+            return cls(False, reasons, tuple(checks), reference, gain, lower_bound)
+        won = f"log loss {gain:.2%} below {reference}'s, at least {lower_bound:.5f} nats per row"
+        return cls(True, (won,), tuple(checks), reference, gain, lower_bound)
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold."""

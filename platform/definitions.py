@@ -18,6 +18,7 @@ from assets.monitoring import monitoring_assets
 from assets.partitions import daily
 from assets.raw import raw_asset
 from declaration import Declaration, MlModel, declared
+from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import lake_of
 from resources.registry import registry_of
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Definitions:
     pii_key(settings)
     lake = lake_of(settings)
     ledger.prepare(lake)
+    create_all(lake, declaration.tables)
     views, by_day = view_assets(parsed, project), feature_assets(parsed, project, partitions)
     jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
     return Definitions(

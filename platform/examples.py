@@ -63,22 +63,11 @@ def schema(model: MlModel, rows: pa.Table) -> Schema:
     )
 
 
-def matured_rows(lake: Lake, model: MlModel, as_of: date) -> int:
-    """Return how many rows of strided training days a decision on `as_of` could learn from."""
-    time = quoted(model.time)
-    found = lake.rows(
-        f"""select count(*) as rows from {quoted(model.label_schema, model.label.table)}
-        where {time} <= $as_of - $horizon::integer
-        and {time} > $as_of - $horizon::integer - $window::integer
-        and ($as_of - $horizon::integer - {time}) % $every = 0""",
-        {
-            "as_of": as_of,
-            "horizon": model.label.horizon_days,
-            "window": model.train.window_days,
-            "every": model.train.every_days,
-        },
-    )
-    return int(found[0]["rows"])
+def count_labelled(lake: Lake, model: MlModel, days: Sequence[date]) -> int:
+    """Return how many labelled rows `days` have."""
+    table, time = quoted(model.label_schema, model.label.table), quoted(model.time)
+    query = f"select count(*) as rows from {table} where {time} in (select unnest(?))"
+    return int(lake.rows(query, [list(days)])[0]["rows"])
 
 
 def replace_days(

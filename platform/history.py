@@ -85,7 +85,11 @@ class History:
         """Evaluate the model's real sensor on the real instance and launch what it requests."""
         name = f"{model.name}_retrain_on_drift"
         sensor = self.definitions.resolve_sensor_def(name)
-        context = build_sensor_context(instance=self.instance, definitions=self.definitions)
+        context = build_sensor_context(
+            self.instance,
+            repository_def=self.definitions.get_repository_def(),
+            resources={"lake": self.lake},
+        )
         for request in sensor.evaluate_tick(context).run_requests or []:
             self.launch(request, f"{model.name} {request.partition_key}: training", name)
 

@@ -1,15 +1,13 @@
 {#-
 The point-in-time rule, in one place: a row counts as of the end of day D if it was known by D, had not been replaced by
-then, and had happened by the end of D.
+then, and had happened by the end of D. A label of day A with horizon H asks as of D = A + H.
 
   day          SQL expression of D
   row          alias of a relation that carries `known_from` and `known_to`
   happened_on  SQL expression of the day it happened
-  known_by     SQL expression of the day the knowledge is from; D itself unless a label looks back from D + horizon
 -#}
-{% macro known_as_of(day, row, happened_on, known_by=none) -%}
-{%- set known_by = known_by or day -%}
-({{ row }}.known_from <= {{ known_by }}
-    and ({{ row }}.known_to is null or {{ row }}.known_to > {{ known_by }})
-    and {{ happened_on }} <= {{ known_by }})
+{% macro known_as_of(day, row, happened_on) -%}
+({{ row }}.known_from <= {{ day }}
+    and ({{ row }}.known_to is null or {{ row }}.known_to > {{ day }})
+    and {{ happened_on }} <= {{ day }})
 {%- endmacro %}

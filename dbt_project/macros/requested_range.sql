@@ -2,8 +2,8 @@
 The days a run is asked for: {start, stop}, two ISO dates, `stop` exclusive.
 
 They come from dbt's own flags `--event-time-start` and `--event-time-end`, which, unlike vars, leave the parsed project
-valid. Without the flags it is the last delivered day. Days whose horizon (`meta.horizon_days`, default 0) has not been
-delivered yet are cut off at the end: nothing can be known about them.
+valid. Without the flags it is the last delivered day. Days whose horizon has not been delivered yet are cut
+off at the end: nothing can be known about them.
 -#}
 {% macro requested_range() -%}
     {%- set unknown = {'start': '0001-01-01', 'stop': '0001-01-01'} -%}
@@ -13,7 +13,7 @@ delivered yet are cut off at the end: nothing can be known about them.
     {%- set one_day = modules.datetime.timedelta(days=1) -%}
     {%- set start = flag_day('event_time_start') or last_day -%}
     {%- set stop = flag_day('event_time_end') or last_day + one_day -%}
-    {%- set horizon = modules.datetime.timedelta(days=model.config.meta.get('horizon_days', 0)) -%}
+    {%- set horizon = modules.datetime.timedelta(days=horizon_days() | int) -%}
     {%- set stop = [stop, last_day + one_day - horizon] | min -%}
     {{ return({'start': start.isoformat(), 'stop': ([start, stop] | max).isoformat()}) }}
 {%- endmacro %}
@@ -29,4 +29,9 @@ delivered yet are cut off at the end: nothing can be known about them.
 {% macro last_delivered_day() -%}
     {%- set rows = run_query('select max(day) from ' ~ source('ledger', 'deliveries')) -%}
     {{ return(rows.columns[0].values()[0]) }}
+{%- endmacro %}
+
+{#- Days after a row's day that must have passed before it can be written: the model's `meta.horizon_days`, default 0. -#}
+{% macro horizon_days() -%}
+{{ model.config.meta.get('horizon_days', 0) }}
 {%- endmacro %}

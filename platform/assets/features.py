@@ -16,6 +16,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from assets.partitions import days_of
 
 BY_DAY = "config.materialized:incremental"
+ROW_TESTS = "source:*"  # a raw table's own tests: Spark and Pandera judged every row by them
 
 
 class Translator(DagsterDbtTranslator):
@@ -37,7 +38,7 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         manifest=manifest,
         project=project,
         name="dbt_views",
-        exclude=BY_DAY,
+        exclude=f"{BY_DAY} {ROW_TESTS}",
         dagster_dbt_translator=Translator(),
         pool="dbt",
     )
@@ -57,6 +58,7 @@ def feature_assets(
         project=project,
         name="dbt_features",
         select=BY_DAY,
+        exclude=ROW_TESTS,
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),
         dagster_dbt_translator=Translator(),

@@ -1,4 +1,4 @@
-"""Publish deliveries: files added to the lake, rejects quarantined, ledger rows, one transaction."""
+"""Publish deliveries: files, rejects and ledger rows become visible in one transaction."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import duckdb
 import ledger
 from declaration import RawTable
 from ingestion.landing import Landed
-from resources.lake import literal, quoted
+from resources.lake import Lake, literal, quoted
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ def create_tables(connection: duckdb.DuckDBPyConnection, table: RawTable) -> Non
         f"create table if not exists {quoted('quarantine', table.name)} ({', '.join(own)}, "
         "_file varchar, _reasons varchar[], _fields varchar, _line_hash varchar)"
     )
+
+
+def create_all(lake: Lake, tables: Sequence[RawTable]) -> None:
+    """Create every declared table, so that views over them can be made before the first file."""
+    for table in tables:
+        lake.transact(lambda connection, table=table: create_tables(connection, table))
 
 
 def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: str) -> None:

@@ -1,15 +1,17 @@
 """Collect a day's evidence, decide by `ml.policy`, keep the decision in the ledger."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import TypeAdapter
 
 import ledger
+from assets.partitions import days_between
 from declaration import MlModel
-from examples import matured_rows
-from lifecycle import monitoring, store
-from lifecycle.quality import held_findings
+from examples import count_labelled
+from lifecycle import monitoring, store, training_set
+from lifecycle.quality import blocked_days, held_findings
+from lifecycle.splits import champion_decided_on, split_of
 from ml import policy
 from ml.incident import Finding
 from resources.lake import Lake
@@ -29,7 +31,9 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
     decision = policy.decide(
         evidence(lake, model, as_of),
         history(lake, model, as_of, in_flight),
-        policy.RetrainPolicy(model.train.min_rows, model.retrain.cooldown_days),
+        policy.RetrainPolicy(
+            model.train.min_rows, model.retrain.cooldown_days, model.gate.test_days // 2
+        ),
     )
     row = {
         "kind": decision.kind,
@@ -45,7 +49,9 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
 
 def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
     """Return what is known at the end of a day."""
-    rows = matured_rows(lake, model, as_of)
+    split = split_of(model, as_of, "normal", None)
+    blocked = blocked_days(lake, model)
+    rows = count_labelled(lake, model, training_set.without(split.train_days, blocked))
     if ledger.champion_on(lake, model.name, as_of) is None:
         held = held_findings(lake, as_of, model.drift.window_days)
         return policy.Evidence(as_of, rows, has_champion=False, incidents=held)
@@ -56,7 +62,17 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
         if not c["passed"] and c["name"] != "incidents"
     )
     incidents = TypeAdapter(tuple[Finding, ...]).validate_python(found["findings"])
-    return policy.Evidence(as_of, rows, True, failed, incidents)
+    unseen = unseen_days(lake, model, as_of, blocked)
+    return policy.Evidence(as_of, rows, True, unseen, failed, incidents)
+
+
+def unseen_days(lake: Lake, model: MlModel, as_of: date, blocked: set[date]) -> int:
+    """Return how many matured days may judge a candidate against the champion."""
+    decided = champion_decided_on(lake, model, as_of)
+    last = as_of - timedelta(days=model.label.horizon_days)
+    if decided is None or last <= decided:
+        return 0
+    return len(training_set.without(days_between(decided + timedelta(days=1), last), blocked))
 
 
 def history(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.History:

@@ -1,4 +1,4 @@
-"""Synthetic customers with a known rule, shared by the tests of training, splits and the gate."""
+"""Synthetic rows with a known rule, shared by the tests of training, splits and the gate."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -7,11 +7,15 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import expit
 
+from ml.evidence import Evidence, Keys, Scored
 from ml.schema import Schema
+from ml.verdict import Verdict
 
 START = date(2024, 1, 1)
 COUNTRIES = ("DE", "FR", "GB", None)
+GATE_DAYS, GATE_ENTITIES = 14, 400
 
 
 def make_customers(entities: int = 300, days: int = 20, seed: int = 1) -> pa.Table:
@@ -39,7 +43,7 @@ def make_customers(entities: int = 300, days: int = 20, seed: int = 1) -> pa.Tab
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def customers() -> Callable[..., pa.Table]:
     return make_customers
 
@@ -49,3 +53,66 @@ def schema() -> Schema:
     return Schema.of(
         make_customers(2, 1).schema, entity="customer_id", time="as_of", label="repurchased"
     )
+
+
+class GateWorld:
+    """Matured rows with known true probabilities, and models that see them more or less well."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
+        rng = np.random.default_rng(seed)
+        entity = np.array([f"c{i:03d}" for i in range(GATE_ENTITIES)])
+        days = np.datetime64("2024-03-01") + np.arange(GATE_DAYS)
+        self.keys = Keys(np.tile(entity, GATE_DAYS), np.repeat(days, GATE_ENTITIES))
+        self.log_odds = np.tile(rng.normal(-1.5, 1.2, GATE_ENTITIES), GATE_DAYS)
+        happened = rng.random(GATE_DAYS * GATE_ENTITIES) < expit(self.log_odds)
+        self.labels = happened.astype(float)
+        self.country = np.where(np.char.endswith(self.keys.entity, "7"), "FR", "GB")
+
+    def model(self, blur: float, seed: int = 0) -> Scored:
+        """A model whose log-odds are off by normal noise with standard deviation `blur`."""
+        noise = np.random.default_rng([self.seed, seed]).normal(0, blur, len(self.labels))
+        return Scored(self.keys, expit(self.log_odds + noise))
+
+    def evidence(self, candidate: Scored | None, champion: Scored | None) -> Evidence:
+        return Evidence(
+            self.keys,
+            self.labels,
+            candidate,
+            champion,
+            first=False,
+            reload_difference=0.0,
+            slices={"country": self.country},
+        )
+
+
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[int], GateWorld]:
+    return GateWorld
+
+
+@pytest.fixture(scope="session")
+def world() -> GateWorld:
+    return GateWorld(seed=1)
+
+
+@pytest.fixture(scope="session")
+def good(world: GateWorld) -> Scored:
+    return world.model(0.2)
+
+
+@pytest.fixture(scope="session")
+def poor(world: GateWorld) -> Scored:
+    return world.model(1.0)
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., bool]:
+    """Not promoted, and every expected text stands in a reason that gives value and limit."""
+
+    def check(verdict: Verdict, *expected: str) -> bool:
+        told = all(any(text in reason for reason in verdict.reasons) for text in expected)
+        limits = all("(limit" in reason for reason in verdict.reasons)
+        return not verdict.promote and told and limits
+
+    return check

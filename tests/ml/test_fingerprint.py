@@ -40,16 +40,16 @@ def test_a_value_under_a_null_does_not_count() -> None:
 
 
 OTHERS = (
-        TABLE.take([1, 0, 2]),
-        TABLE.slice(0, 2),
-        TABLE.select(["x", "day", "name", "flag", "money"]),
-        TABLE.rename_columns(["day", "z", "name", "flag", "money"]),
-        TABLE.set_column(1, "x", pa.array([1.5, 0.0, 2.5])),
-        TABLE.set_column(1, "x", pa.array([1.5, None, np.nextafter(2.5, 3)])),
-        TABLE.set_column(2, "name", pa.array(["ab", "c", None])),
-        TABLE.set_column(2, "name", pa.array(["a", "bc", ""])),
-        TABLE.set_column(3, "flag", pa.array([True, False, False])),
-        TABLE.set_column(4, "money", TABLE["money"].cast(pa.int64())),
+    TABLE.take([1, 0, 2]),
+    TABLE.slice(0, 2),
+    TABLE.select(["x", "day", "name", "flag", "money"]),
+    TABLE.rename_columns(["day", "z", "name", "flag", "money"]),
+    TABLE.set_column(1, "x", pa.array([1.5, 0.0, 2.5])),
+    TABLE.set_column(1, "x", pa.array([1.5, None, np.nextafter(2.5, 3)])),
+    TABLE.set_column(2, "name", pa.array(["ab", "c", None])),
+    TABLE.set_column(2, "name", pa.array(["a", "bc", ""])),
+    TABLE.set_column(3, "flag", pa.array([True, False, False])),
+    TABLE.set_column(4, "money", TABLE["money"].cast(pa.int64())),
 )
 
 

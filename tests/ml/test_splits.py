@@ -53,7 +53,7 @@ def test_no_test_day_lies_before_the_day_asked_for(w: Windows, start: date | Non
 
 def test_a_change_without_a_matured_day_says_when_there_will_be_one() -> None:
     changed = T - timedelta(3)
-    with pytest.raises(SplitError, match="no day since 2024-05-29 .* wait until 2024-06-12"):
+    with pytest.raises(SplitError, match=r"no day since 2024-05-29 .* wait until 2024-06-12"):
         alarm(T, Windows(horizon_days=14), changed)
     assert normal(T, Windows(horizon_days=14), changed).test_days == ()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +20,12 @@ from ml.errors import ArtifactError, SchemaError, TrainingError
 from ml.estimators import ESTIMATORS
 from ml.evaluation import measure
 from ml.schema import Schema
-from ml.splits import Parts, Windows, normal
+from ml.splits import Parts, Windows, alarm, normal
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import NoTracker
 from ml.training import fit
 
-CONFIG = TrainConfig(seed=3, threads=1, epochs=3, batch_rows=256, width=16, members=2)
+CONFIG = TrainConfig(seed=3, threads=1, epochs=6, batch_rows=256, width=16, members=2)
 LOAD_AND_PREDICT = """
 import sys
 from pathlib import Path
@@ -48,6 +49,181 @@ class Recorder:
         self.epochs.append({**values, "step": step})
 
 
+def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+
 @pytest.fixture(scope="module")
-def parts(schema: Schema) -> Parts:
-    from conftest import make_customers
+def parts(customers: Callable[..., pa.Table], schema: Schema) -> Parts:
+    windows = Windows(horizon_days=5, test_days=5, window_days=60, every_days=1)
+    return normal(date(2024, 2, 14), windows).parts(customers(300, 40), schema)
+
+
+@pytest.fixture(scope="module")
+def model(parts: Parts, schema: Schema) -> TabularModel:
+    return fit(parts.train, parts.holdout, schema, CONFIG, NoTracker())
+
+
+def test_the_model_finds_a_rule_that_the_base_rate_does_not_know(
+    parts: Parts, schema: Schema, model: TabularModel
+) -> None:
+    labels = schema.labels(parts.test)
+    found = measure(labels, model.predict(parts.test))
+    base = measure(labels, np.full(len(labels), schema.labels(parts.train).mean()))
+    assert found.log_loss < 0.95 * base.log_loss
+    assert found.roc_auc is not None
+    assert found.roc_auc > 0.7
+
+
+def test_the_same_seed_repeats_every_weight_and_prediction_to_the_bit(
+    parts: Parts, schema: Schema, model: TabularModel
+) -> None:
+    torch.rand(5)  # the caller's random state is none of the model's business
+    again = fit(parts.train, parts.holdout, schema, CONFIG, NoTracker())
+    assert again.digest() == model.digest()
+    assert np.array_equal(again.predict(parts.test), model.predict(parts.test))
+
+
+def test_another_seed_gives_another_model(
+    parts: Parts, schema: Schema, model: TabularModel
+) -> None:
+    other = fit(parts.train, parts.holdout, schema, replace(CONFIG, seed=4), NoTracker())
+    assert other.digest() != model.digest()
+
+
+def test_training_leaves_the_callers_random_state_and_threads_alone(
+    parts: Parts, schema: Schema
+) -> None:
+    torch.manual_seed(11)
+    expected, threads = torch.rand(3), torch.get_num_threads()
+    torch.manual_seed(11)
+    fit(parts.train, parts.holdout, schema, replace(CONFIG, epochs=1), NoTracker())
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_saved_model_predicts_the_same_in_a_clean_process(
+    tmp_path: Path, parts: Parts, model: TabularModel
+) -> None:
+    model.save(tmp_path / "model")
+    pq.write_table(parts.test, tmp_path / "test.parquet")
+    root = Path(ml.__path__[0]).parent
+    command = [sys.executable, "-c", LOAD_AND_PREDICT, str(tmp_path)]
+    subprocess.run(command, check=True, cwd=root)
+    assert np.array_equal(np.load(tmp_path / "predictions.npy"), model.predict(parts.test))
+    assert ESTIMATORS["tabular"].load(tmp_path / "model").digest() == model.digest()
+
+
+@pytest.mark.parametrize("damage", ["weights.pt", "model.json"])
+def test_a_damaged_artifact_is_refused_with_its_place(
+    tmp_path: Path, model: TabularModel, damage: str
+) -> None:
+    model.save(tmp_path)
+    whole = (tmp_path / damage).read_bytes()
+    (tmp_path / damage).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArtifactError, match=tmp_path.name):
+        TabularModel.load(tmp_path)
+
+
+def test_an_artifact_of_another_format_is_refused(tmp_path: Path, model: TabularModel) -> None:
+    model.save(tmp_path)
+    values = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**values, "format": 99}))
+    with pytest.raises(ArtifactError, match="format 99"):
+        TabularModel.load(tmp_path)
+
+
+def test_strange_rows_still_get_a_probability(parts: Parts, model: TabularModel) -> None:
+    rows = parts.test.slice(0, 3)
+    rows = replaced(rows, "country", ["ZZ", None, "GB"])
+    rows = replaced(rows, "spend", [1e30, None, -5.0])
+    predictions = model.predict(rows)
+    assert ((predictions > 0) & (predictions < 1)).all()
+
+
+def test_scoring_without_a_column_is_refused_by_name(parts: Parts, model: TabularModel) -> None:
+    with pytest.raises(SchemaError, match="'visits' \\(numeric\\) is 0 times"):
+        model.predict(parts.test.drop("visits"))
+
+
+def test_scoring_does_not_read_the_label(parts: Parts, model: TabularModel) -> None:
+    without = parts.test.drop("repurchased")
+    assert np.array_equal(model.predict(without), model.predict(parts.test))
+
+
+def test_an_empty_table_gets_no_predictions(parts: Parts, model: TabularModel) -> None:
+    assert model.predict(parts.test.slice(0, 0)).shape == (0,)
+
+
+def test_a_refit_runs_the_chosen_epochs_and_keeps_the_calibration(
+    parts: Parts, schema: Schema, model: TabularModel
+) -> None:
+    everything = pa.concat_tables([parts.train, parts.holdout])
+    refit = fit(everything, None, schema, model.refit_config, NoTracker())
+    assert refit.epochs_run == model.epochs_run
+    assert refit.calibration == model.calibration
+    correlation = np.corrcoef(refit.predict(parts.test), model.predict(parts.test))[0, 1]
+    assert correlation > 0.8
+
+
+def test_a_fit_without_holdout_must_know_when_to_stop(parts: Parts, schema: Schema) -> None:
+    with pytest.raises(TrainingError, match="stop_after"):
+        fit(parts.train, None, schema, CONFIG, NoTracker())
+    with pytest.raises(TrainingError, match="holdout has no rows"):
+        fit(parts.train, parts.holdout.slice(0, 0), schema, CONFIG, NoTracker())
+
+
+def test_rows_of_negligible_weight_are_not_learned_from(parts: Parts, schema: Schema) -> None:
+    flipped = replaced(parts.train, "repurchased", 1 - parts.train["repurchased"].to_numpy())
+    mixed = pa.concat_tables([parts.train, flipped])
+    weights = np.repeat([1.0, 1e-6], parts.train.num_rows)
+    labels = schema.labels(parts.test)
+    model = fit(mixed, parts.holdout, schema, CONFIG, NoTracker(), weights)
+    found = measure(labels, model.predict(parts.test)).roc_auc
+    assert found is not None
+    assert found > 0.7
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan])
+def test_weights_that_are_not_positive_are_refused(
+    parts: Parts, schema: Schema, weight: float
+) -> None:
+    weights = np.full(parts.train.num_rows, weight)
+    with pytest.raises(TrainingError, match="one positive number per training row"):
+        fit(parts.train, parts.holdout, schema, CONFIG, NoTracker(), weights)
+
+
+def test_the_tracker_hears_the_settings_and_every_epoch(parts: Parts, schema: Schema) -> None:
+    tracker = Recorder()
+    fit(parts.train, parts.holdout, schema, CONFIG, tracker)
+    assert tracker.settings["seed"] == 3
+    assert tracker.settings["train_rows"] == parts.train.num_rows
+    assert [epoch["step"] for epoch in tracker.epochs] == [1, 2, 3, 4, 5, 6]
+    assert tracker.epochs[-1]["train_loss"] < tracker.epochs[0]["train_loss"]
+
+
+def test_preprocessing_is_fitted_on_training_rows_only(parts: Parts, schema: Schema) -> None:
+    strange = replaced(parts.holdout, "spend", np.full(parts.holdout.num_rows, 1e9))
+    model = fit(parts.train, strange, schema, replace(CONFIG, epochs=1), NoTracker())
+    seen = parts.train["spend"].to_numpy()
+    assert model.preprocessing.edges[schema.numeric.index("spend")][-1] == np.nanmax(seen)
+
+
+def test_the_alarm_lane_learns_a_changed_concept_from_five_matured_days(
+    customers: Callable[..., pa.Table], schema: Schema, model: TabularModel
+) -> None:
+    changed, as_of = date(2024, 2, 5), date(2024, 2, 14)
+    table = customers(600, 40)
+    new = np.asarray(table["as_of"].to_numpy() >= np.datetime64(changed))
+    old_labels = table["repurchased"].to_numpy()
+    table = replaced(table, "repurchased", np.where(new, 1 - old_labels, old_labels))
+    split = alarm(as_of, Windows(horizon_days=5, every_days=1), changed)
+    parts = split.parts(table, schema)
+    champion = measure(schema.labels(parts.test), model.predict(parts.test))
+    candidate = fit(parts.train, parts.holdout, schema, CONFIG, NoTracker(), parts.weights)
+    found = measure(schema.labels(parts.test), candidate.predict(parts.test))
+    assert len(split.test_days) == 5
+    assert champion.roc_auc is not None
+    assert found.roc_auc is not None
+    assert champion.roc_auc < 0.4 < 0.6 < found.roc_auc

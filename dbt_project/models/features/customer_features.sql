@@ -19,31 +19,28 @@ customers as (
         arg_min(country, age) as country,
 
         min(age) filter (where orders > 0) as recency_days,
-        max(age) filter (where orders > 0 and age < 365) as tenure_days,
+        max(age) filter (where orders > 0) as tenure_days,
 
         {% for days in [7, 14, 30, 60, 90, 180, 365] -%}
             count(*) filter (where orders > 0 and age < {{ days }}) as purchase_days_{{ days }}d,
         {% endfor -%}
         sum(orders) filter (where age < 90) as orders_90d,
-        sum(orders) filter (where age < 365) as orders_365d,
+        sum(orders) as orders_365d,
         sum(exp(-age / 30.0)::decimal(18, 9)) filter (where orders > 0) as purchase_days_decayed,
 
         coalesce(sum(revenue) filter (where age < 30), 0) as revenue_30d,
         sum(revenue) filter (where age < 90) as revenue_90d,
-        sum(revenue) filter (where age < 365) as revenue_365d,
+        sum(revenue) as revenue_365d,
         arg_min(revenue, age) filter (where orders > 0) as last_revenue,
         arg_min(order_lines, age) filter (where orders > 0) as last_order_lines,
-        sum(order_lines) filter (where age < 365) as order_lines_365d,
-        sum(other_lines) filter (where age < 365) as other_lines_365d,
-        sum(items) filter (where age < 365) as items_365d,
+        sum(order_lines) as order_lines_365d,
+        sum(other_lines) as other_lines_365d,
+        sum(items) as items_365d,
 
         sum(cancellations) filter (where age < 90) as cancellations_90d,
-        sum(cancellations) filter (where age < 365) as cancellations_365d,
-        sum(cancelled_amount) filter (where age < 365) as cancelled_amount_365d,
-        min(age) filter (where cancellations > 0) as days_since_cancellation,
-
-        count(*) filter (where orders > 0 and age >= 350 and age < 364) as purchase_days_next_a_year_ago,
-        count(*) filter (where orders > 0 and age < 365 and isodow(ordered_on) = isodow(as_of)) as same_weekday
+        sum(cancellations) as cancellations_365d,
+        sum(cancelled_amount) as cancelled_amount_365d,
+        min(age) filter (where cancellations > 0) as days_since_cancellation
     from history
     group by customer_id, as_of
     having recency_days < {{ var('active_days') }}
@@ -87,7 +84,8 @@ final as (
         customers.revenue_365d::decimal(18, 2) as revenue_365d,
         customers.last_revenue::decimal(18, 2) as last_revenue,
         {{ rounded('customers.revenue_365d / customers.orders_365d') }} as mean_order_revenue,
-        {{ rounded('customers.last_revenue * customers.purchase_days_365d / customers.revenue_365d') }} as last_revenue_to_mean,
+        {{ rounded('customers.last_revenue * customers.purchase_days_365d / customers.revenue_365d') }}
+            as last_revenue_to_mean,
 
         -- basket
         customers.last_order_lines::integer as last_order_lines,
@@ -113,14 +111,15 @@ final as (
         {{ rounded('sin(2 * pi() * dayofyear(customers.as_of) / 366)') }} as season_sin,
         {{ rounded('cos(2 * pi() * dayofyear(customers.as_of) / 366)') }} as season_cos,
         (make_date(year(customers.as_of + 6), 12, 25) - customers.as_of)::integer as days_to_christmas,
-        case
-            when shop.history_days >= 363 then customers.purchase_days_next_a_year_ago
-        end::integer as purchase_days_next_a_year_ago,
+
+        -- standing among the customers of the same day
+        {{ rank_within('customers.as_of', 'customers.purchase_days_180d') }} as purchase_days_180d_rank,
+        {{ rank_within('customers.as_of', 'customers.purchase_days_decayed') }} as purchase_days_decayed_rank,
+        {{ rank_within('customers.as_of', 'customers.revenue_365d') }} as revenue_365d_rank,
 
         -- the shop
         {{ rounded('shop.shop_return_rate_14d') }} as shop_return_rate_14d,
         {{ rounded('shop.shop_buyers_trend_14d') }} as shop_buyers_trend_14d,
-        {{ rounded('shop.shop_buyers_trend_a_year_ago') }} as shop_buyers_trend_a_year_ago,
 
         -- place
         customers.country

@@ -1,16 +1,15 @@
 {%- set requested = requested_range() -%}
-{%- set horizon = model.config.meta.get('horizon_days', 0) -%}
+{%- set horizon = horizon_days() -%}
 
-with days as (
-
-    select range::date as as_of
-    from range(date '{{ requested.start }}', date '{{ requested.stop }}', interval 1 day)
-
-),
+with days as {{ each_day(requested, 'as_of') }},
 
 purchases as (
 
-    select customer_id, ordered_on, known_from, known_to
+    select
+        customer_id,
+        ordered_on,
+        known_from,
+        known_to
     from {{ ref('int_customer_days') }}
     where
         orders > 0
@@ -21,23 +20,27 @@ purchases as (
 
 active as (
 
-    select distinct days.as_of, purchases.customer_id
+    select distinct
+        days.as_of,
+        purchases.customer_id
     from days
     inner join purchases
         on
             {{ known_as_of('days.as_of', 'purchases', 'purchases.ordered_on') }}
-            and purchases.ordered_on > days.as_of - {{ var('active_days') }}
+            and days.as_of - {{ var('active_days') }} < purchases.ordered_on
 
 ),
 
 returned as (
 
-    select distinct days.as_of, purchases.customer_id
+    select distinct
+        days.as_of,
+        purchases.customer_id
     from days
     inner join purchases
         on
             {{ known_as_of('days.as_of + ' ~ horizon, 'purchases', 'purchases.ordered_on') }}
-            and purchases.ordered_on > days.as_of
+            and days.as_of < purchases.ordered_on
 
 ),
 

@@ -8,7 +8,7 @@ with purchase_days as (
         age,
         lag(age) over (partition by customer_id, as_of order by age desc) - age as gap
     from {{ ref('int_customer_history') }}
-    where orders > 0 and age < 365
+    where orders > 0
 
 ),
 
@@ -21,7 +21,6 @@ gaps as (
         sum(gap) as total,
         sum(gap * gap) as total_of_squares,
         median(gap) as middle,
-        min(gap) as shortest,
         max(gap) as longest,
         arg_min(gap, age) as latest,
         count(gap) filter (where gap <= 14) as within_14_days

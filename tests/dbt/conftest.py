@@ -1,0 +1,150 @@
+"""A small real lake and the real dbt project, parsed once for the session."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from zlib import crc32
+
+import duckdb
+import pytest
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from duckdb_extensions import import_extension
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+EXTENSIONS = ("ducklake", "sqlite_scanner")
+TABLES = """
+create schema lake.raw; create schema lake.ledger;
+create table lake.raw.order_lines (
+    invoice varchar, stock_code varchar, description varchar, quantity integer,
+    invoice_date timestamp, price decimal(18,4), customer_id varchar, country varchar,
+    _day date, _delivery varchar, _line bigint);
+create table lake.ledger.deliveries (
+    table_name varchar, day date, delivery varchar, file varchar, file_hash varchar,
+    rows_read bigint, rows_accepted bigint, rows_quarantined bigint, medians varchar,
+    status varchar, reason varchar, known_from date, known_to date, written_at timestamp);
+create table lake.ledger.partitions (
+    table_name varchar, day date, rows bigint, checksum varchar, written_at timestamp);
+"""
+
+
+@dataclass
+class Shop:
+    """A lake with the shop's raw table, and dbt to build on it."""
+
+    home: Path
+    manifest: Manifest
+
+    def execute(self, sql: str, *parameters: object) -> list[tuple]:
+        """The rows of one statement, run on a connection of its own."""
+        with duckdb.connect() as connection:
+            for extension in EXTENSIONS:
+                connection.load_extension(extension)
+            connection.execute(
+                f"attach 'ducklake:sqlite:{self.home}/lake/catalog.sqlite' as lake "
+                f"(data_path '{self.home}/lake/data/', meta_journal_mode 'WAL')"
+            )
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def deliver(
+        self,
+        day: str,
+        *lines: tuple[str, str, int],
+        known_from: str | None = None,
+        known_to: str | None = None,
+        status: str = "published",
+    ) -> None:
+        """Add a delivery of (customer, stock code, quantity) lines at 2.50 each."""
+        delivery = f"{day}/{known_from}/{status}"
+        self.execute(
+            "insert into lake.ledger.deliveries (table_name, day, delivery, status, known_from, "
+            "known_to) values ('order_lines', ?, ?, ?, ?, ?)",
+            *(day, delivery, status, known_from or day, known_to),
+        )
+        if lines:
+            rows = [
+                (_invoice(day, customer, quantity), stock_code, quantity, customer, number)
+                for number, (customer, stock_code, quantity) in enumerate(lines, start=1)
+            ]
+            self.execute(
+                "insert into lake.raw.order_lines select invoice, stock_code, 'LAMP', quantity, "
+                "?::date + interval 9 hour, 2.5, customer, 'Norway', ?, ?, line from "
+                f"(values {', '.join(['(?, ?, ?, ?, ?)'] * len(rows))}) "
+                "as lines (invoice, stock_code, quantity, customer, line)",
+                *(day, day, delivery, *(value for row in rows for value in row)),
+            )
+
+    def deliver_empty(self, first: str, last: str) -> None:
+        """Add a delivery without lines for each day from first to last."""
+        self.execute(
+            "insert into lake.ledger.deliveries (table_name, day, delivery, status, known_from) "
+            "select 'order_lines', range::date, 'empty', 'published', range::date "
+            "from range(?::date, ?::date + 1, interval 1 day)",
+            *(first, last),
+        )
+
+    def build(self, start: str, stop: str, *arguments: str) -> None:
+        """Build the models for the days from start to before stop, which must succeed."""
+        days = ["--event-time-start", start, "--event-time-end", stop]
+        assert self.dbt("run", *days, *arguments), "dbt run failed; its output says why"
+
+    def dbt(self, *arguments: str) -> bool:
+        """Whether dbt succeeded on this lake; it gets a copy of the manifest, as a run marks it."""
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LEEWAY_HOME", str(self.home))
+            patch.setenv("DBT_TARGET_PATH", str(self.home / "target"))
+            patch.setenv("DBT_LOG_PATH", str(self.home / "logs"))
+            return (
+                dbtRunner(manifest=self.manifest.deepcopy()).invoke([*arguments, *folders]).success
+            )
+
+    def rows(self, table: str, as_of: str) -> list[tuple]:
+        """All columns of a day's rows, in the order of the customers."""
+        return self.execute(
+            f"from lake.features.{table} where as_of = ? order by customer_id",
+            date.fromisoformat(as_of),
+        )
+
+    def value(self, column: str, as_of: str, customer: str = "ann") -> object:
+        """One feature of one customer."""
+        [(value,)] = self.execute(
+            f"select {column} from lake.features.customer_features "
+            "where as_of = ? and customer_id = ?",
+            *(date.fromisoformat(as_of), customer),
+        )
+        return value
+
+
+def _invoice(day: str, customer: str, quantity: int) -> str:
+    number = crc32(f"{day}{customer}".encode()) % 10**6
+    return f"{'C' if quantity < 0 else ''}{number:06}"
+
+
+def _empty_lake(home: Path) -> None:
+    (home / "lake" / "data").mkdir(parents=True)
+    Shop(home, Manifest()).execute(TABLES)
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The parsed project; parsing takes seconds, so all tests share it."""
+    for extension in EXTENSIONS:
+        import_extension(extension)
+    home = tmp_path_factory.mktemp("parse")
+    _empty_lake(home)
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEEWAY_HOME", str(home))
+        patch.setenv("DBT_TARGET_PATH", str(home / "target"))
+        patch.setenv("DBT_LOG_PATH", str(home / "logs"))
+        result = dbtRunner().invoke(["parse", *folders])
+    assert isinstance(result.result, Manifest), result.exception
+    return result.result
+
+
+@pytest.fixture
+def shop(tmp_path: Path, manifest: Manifest) -> Shop:
+    """A lake without deliveries."""
+    _empty_lake(tmp_path)
+    return Shop(tmp_path, manifest)

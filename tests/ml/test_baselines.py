@@ -1,0 +1,42 @@
+"""Baselines see what the candidate sees."""
+
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml.baselines import fit_baselines
+from ml.evaluation import measure
+from ml.schema import Schema
+from ml.splits import Windows, alarm, normal
+from ml.tabular import TrainConfig
+
+CONFIG = TrainConfig(threads=1)
+WINDOWS = Windows(horizon_days=5, test_days=5, window_days=60, every_days=1)
+AS_OF = date(2024, 2, 14)
+
+
+@pytest.mark.parametrize("lane", [normal, alarm])
+def test_each_baseline_is_a_probability_and_the_trees_know_more_than_the_base_rate(
+    customers: Callable[..., pa.Table], schema: Schema, lane: Callable
+) -> None:
+    parts = lane(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    labels = schema.labels(parts.test)
+    losses = {}
+    for name, model in fit_baselines(parts, schema, CONFIG).items():
+        predictions = model.predict(parts.test)
+        assert ((predictions > 0) & (predictions < 1)).all()
+        losses[name] = measure(labels, predictions).log_loss
+    assert losses["lightgbm"] < losses["base_rate"]
+    assert losses["logistic"] < losses["base_rate"]
+
+
+def test_the_base_rate_is_that_of_the_weighted_training_rows(
+    customers: Callable[..., pa.Table], schema: Schema
+) -> None:
+    parts = alarm(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    expected = np.average(schema.labels(parts.train), weights=parts.weights)
+    predictions = fit_baselines(parts, schema, CONFIG)["base_rate"].predict(parts.test)
+    assert np.unique(predictions) == pytest.approx([expected])
