@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 out, err = Console(), Console(stderr=True)
+NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently")
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 
@@ -118,6 +120,9 @@ def progress() -> Iterator:
 def main() -> None:
     """Run the command; an expected error is one message and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    warnings.filterwarnings("ignore", module="dagster")  # beta notices are the developers' to read
+    for noisy in NOISY:
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
         app()
     except (LeewayError, ModelError) as error:

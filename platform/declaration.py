@@ -44,7 +44,7 @@ class Test(Declared):
 
 
 class Column(Declared):
-    """A column of a raw table: `data_type` is DuckDB's name, `aliases` are headers seen in files."""
+    """A column of a raw table: `data_type` is DuckDB's name, `aliases` are headers in files."""
 
     name: str
     data_type: str

@@ -103,6 +103,7 @@ def model_selections(model: MlModel) -> dict[str, AssetSelection]:
         f"{name}_maturing": AssetSelection.keys(
             [model.label_schema, model.label.table], [name, "performance"]
         ),
+        f"{name}_measuring": AssetSelection.keys([name, "performance"]),
         f"{name}_scoring": AssetSelection.keys([name, "predictions"]),
         f"{name}_monitoring": AssetSelection.keys([name, "drift"], [name, "decision"]),
         f"{name}_decision": AssetSelection.keys([name, "decision"]),

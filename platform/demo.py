@@ -13,7 +13,7 @@ from resources.registry import Registry
 
 @dataclass(frozen=True)
 class Losses:
-    """Mean log loss per row of the live model, and of the one before it had it stayed, on `days`."""
+    """Mean log loss per row of the live model, and of the one before it, had it stayed."""
 
     days: int
     live: float
@@ -83,7 +83,8 @@ def _alarm(lake: Lake, model: MlModel, start: date) -> date | None:
 
 def _promotion(lake: Lake, model: MlModel, start: date) -> date | None:
     found = lake.rows(
-        "select min(as_of) as day from ledger.promotions where model = ? and as_of >= ? and promoted",
+        """select min(as_of) as day from ledger.promotions
+        where model = ? and as_of >= ? and promoted""",
         [model.name, start],
     )
     return found[0]["day"]

@@ -5,7 +5,7 @@ LeewayError
 ├── SetupError          the machine or the settings lack something
 ├── LakeBusyError       the catalog stayed locked through every retry
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
-├── NoEvidenceError     a step was asked for a day that lacks what it needs (rows, labels, a version)
+├── NoEvidenceError     a step lacks what it needs on its day (rows, labels, a version)
 └── RunFailedError      `leeway run` stops: a Dagster run failed, its id and first error are named
 """
 

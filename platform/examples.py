@@ -47,7 +47,7 @@ def labelled(
 
 
 def schema(model: MlModel, rows: pa.Table) -> Schema:
-    """Return which columns of `rows` the model learns from; a new feature needs no Python change."""
+    """Return which columns of `rows` the model learns from: a new feature is one more of them."""
     with_label = (
         rows.schema
         if model.label.column in rows.schema.names

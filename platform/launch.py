@@ -1,8 +1,9 @@
 """Start a requested run in this process, under the id that its run key gives."""
 
 import uuid
+from collections.abc import Sequence
 
-from dagster import DagsterInstance, DagsterRun, Definitions, RunRequest, RunsFilter
+from dagster import DagsterEvent, DagsterInstance, DagsterRun, Definitions, RunRequest, RunsFilter
 from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from errors import RunFailedError
@@ -27,6 +28,7 @@ def launch(
         instance=instance,
         run_id=run_id(request.run_key),
         partition_key=request.partition_key,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         asset_selection=list(request.asset_selection) if request.asset_selection else None,
         tags=tags,
         raise_on_error=False,
@@ -41,15 +43,15 @@ def run_id(run_key: str | None) -> str:
     return str(uuid.uuid5(NAMESPACE, run_key)) if run_key else str(uuid.uuid4())
 
 
-def failure(run: DagsterRun, events: list) -> str:
+def failure(run: DagsterRun, events: Sequence[DagsterEvent]) -> str:
     """Return which step failed, with its error's own words."""
     for event in events:
         if event.is_step_failure:
-            error = event.event_specific_data.error
-            while error.cause:
+            error = event.step_failure_data.error
+            while error and error.cause:
                 error = error.cause
             return (
                 f"run {run.run_id} of {run.job_name} failed in {event.step_key}: "
-                f"{error.message.strip()}\nSee it with `make dev`, then run the same command again"
+                f"{error.message.strip() if error else 'no error was kept'}\nSee it with `make dev`, then run the same command again"
             )
     return f"run {run.run_id} of {run.job_name} failed before its first step: see its log in the UI"

@@ -1,10 +1,11 @@
 """Which runs a day or a history needs, as run requests. Pure: the same for daemon and command line.
 
-Jobs: `views`, `ingest`, `features`, `history` (features and labels together) and per model
-`<model>_maturing`, `<model>_scoring`, `<model>_monitoring`, `<model>_training`.
+Jobs: `daily`, `views`, `ingest`, `features`, `history` (features and labels together) and per model
+`<model>_maturing` (labels and performance), `_measuring` (performance alone), `_scoring`,
+`_monitoring`, `_decision` (where there is nothing to watch yet) and `_training`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 
@@ -20,9 +21,9 @@ DAY_TAG, STEP_TAG, MODEL_TAG = "leeway/day", "leeway/step", "leeway/model"
 REASON_TAG, ATTEMPT_TAG = "leeway/reason", "leeway/attempt"
 
 
-def over(job: str, first: date, last: date, **tags: str) -> RunRequest:
+def over(job: str, first: date, last: date, labels: Mapping[str, str] | None = None) -> RunRequest:
     """Return one run of a job over the days from `first` to `last`, both included."""
-    labels = {key.replace("__", "/"): value for key, value in tags.items()}
+    labels = dict(labels or {})
     if first == last:
         return RunRequest(job_name=job, partition_key=first.isoformat(), tags=labels)
     span = {
@@ -39,20 +40,23 @@ def months(days: Sequence[date]) -> Iterator[tuple[date, date]]:
         yield inside[0], inside[-1]
 
 
-def model_steps(model: MlModel, after: date, day: date, start: date) -> list[RunRequest]:
+def model_steps(
+    model: MlModel, after: date, day: date, start: date, labels_are_built: bool = False
+) -> list[RunRequest]:
     """Return what one model needs for the days after `after` up to the decision day `day`.
 
     start: the first partition; labels of days before it are not asked for.
     """
     horizon = timedelta(days=model.label.horizon_days)
-    tags = {"leeway__model": model.name}
+    tags = {MODEL_TAG: model.name}
     matured = max(after + timedelta(days=1) - horizon, start), day - horizon
     steps = [
-        over(f"{model.name}_scoring", after + timedelta(days=1), day, **tags),
-        over(f"{model.name}_monitoring", day, day, **tags),
+        over(f"{model.name}_scoring", after + timedelta(days=1), day, tags),
+        over(f"{model.name}_monitoring", day, day, tags),
     ]
     if matured[0] <= matured[1]:
-        steps.insert(0, over(f"{model.name}_maturing", *matured, **tags))
+        job = "measuring" if labels_are_built else "maturing"
+        steps.insert(0, over(f"{model.name}_{job}", *matured, tags))
     return steps
 
 

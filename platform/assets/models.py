@@ -1,6 +1,7 @@
 """The assets that make one model: training_set → candidate → evaluation → champion."""
 
 from datetime import date
+from typing import Any
 
 from dagster import (
     AssetDep,
@@ -26,7 +27,11 @@ from resources.registry import Registry
 
 def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
     """Return a model's assets, one partition per decision day."""
-    common = {"key_prefix": [model.name], "partitions_def": partitions, "group_name": model.name}
+    common: dict[str, Any] = {
+        "key_prefix": [model.name],
+        "partitions_def": partitions,
+        "group_name": model.name,
+    }
     window = TimeWindowPartitionMapping(start_offset=-model.train.window_days)
     inputs = [
         AssetDep(AssetKey([schema, name]), partition_mapping=window)

@@ -1,5 +1,7 @@
 """The assets that watch a model: predictions → performance, drift → decision."""
 
+from typing import Any
+
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
@@ -35,7 +37,11 @@ def monitoring_assets(
     model: MlModel, partitions: DailyPartitionsDefinition
 ) -> list[AssetsDefinition]:
     """Return predictions, performance, drift and decision of one model."""
-    common = {"key_prefix": [model.name], "partitions_def": partitions, "group_name": model.name}
+    common: dict[str, Any] = {
+        "key_prefix": [model.name],
+        "partitions_def": partitions,
+        "group_name": model.name,
+    }
     features = AssetKey([model.features_schema, model.features.table])
     labels = AssetKey([model.label_schema, model.label.table])
     champion = AssetDep(

@@ -67,8 +67,12 @@ def create_tables(connection: duckdb.DuckDBPyConnection, table: RawTable) -> Non
 
 def create_all(lake: Lake, tables: Sequence[RawTable]) -> None:
     """Create every declared table, so that views over them can be made before the first file."""
-    for table in tables:
-        lake.transact(lambda connection, table=table: create_tables(connection, table))
+
+    def create(connection: duckdb.DuckDBPyConnection) -> None:
+        for table in tables:
+            create_tables(connection, table)
+
+    lake.transact(create)
 
 
 def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - the name that everyone gives it
 
 from declaration import RawTable
 from ingestion.contract import UNSPLITTABLE, validator
@@ -48,7 +48,7 @@ def day_statistics(rows: DataFrame, table: RawTable) -> dict[str, dict]:
 
 
 def write_rows(rows: DataFrame, table: RawTable, folder: str) -> None:
-    """Write accepted rows beside the lake's data, a folder per day and delivery, and the rejects."""
+    """Write accepted rows beside the lake's data, a folder per day and delivery, and rejects."""
     ok = F.size("_reasons") == 0
     stored = [column.name for column in table.columns] + ["_day", "_delivery", "_line"]
     accepted = rows.where(ok).select(*stored)
@@ -63,10 +63,10 @@ def _lines(spark: SparkSession, files: Sequence[Landed]) -> DataFrame:
     names = files[0].header
     schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in (*names, "_corrupt"))
     paths = {Path(file.file or "").as_uri(): file for file in files}
-    options = {"escape": '"', "multiLine": True, "mode": "PERMISSIVE"}
     lines = spark.read.csv(
-        list(paths), schema=schema, columnNameOfCorruptRecord="_corrupt", **options
-    )
+        list(paths), schema=schema, columnNameOfCorruptRecord="_corrupt",
+        escape='"', multiLine=True, mode="PERMISSIVE",
+    )  # fmt: skip
     uri = F.regexp_replace("_metadata.file_path", "^file:/+", "file:///")
     day = F.create_map(*(F.lit(v) for u, f in paths.items() for v in (u, f.day)))
     delivery = F.create_map(*(F.lit(v) for u, f in paths.items() for v in (u, f.delivery)))

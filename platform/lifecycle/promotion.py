@@ -37,7 +37,7 @@ def judge(
     version, reasons = document["candidate"], list(verdict.reasons)
     promoted = verdict.promote
     if promoted:
-        version, refused = _refit(lake, registry, model, manifest, parts, threads)
+        version, refused = _refit(lake, registry, model, manifest, version, parts, threads)
         promoted, reasons = refused is None, [*reasons, *([refused] if refused else [])]
     kept = {
         "version": version,
@@ -85,13 +85,13 @@ def _refit(
     registry: Registry,
     model: MlModel,
     manifest: dict[str, Any],
+    judged: int,
     parts: Parts,
     threads: int,
 ) -> tuple[int, str | None]:
     """Train the gated recipe on everything matured; returns its version and why it is refused."""
     as_of = date.fromisoformat(manifest["as_of"])
-    gated_row = candidate.version_row(lake, model, as_of, "candidate")
-    gated = registry.load(model.name, gated_row["version"])
+    gated = registry.load(model.name, judged)
     split = splits.refit(as_of, windows_of(model), training_set.split_from(model, manifest))
     everything, columns = training_set.rows_of(lake, model, manifest, split)
     made = candidate.fit_and_register(

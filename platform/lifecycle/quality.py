@@ -11,7 +11,8 @@ def held_days(lake: Lake) -> dict[date, str]:
     """Return the days that have a held delivery and no published one, and why."""
     rows = lake.rows(
         """select day, min(table_name || ': ' || reason) as reason from ledger.deliveries
-        group by table_name, day having bool_or(status = 'held') and not bool_or(status = 'published')
+        group by table_name, day
+        having bool_or(status = 'held') and not bool_or(status = 'published')
         order by day"""
     )
     return {row["day"]: row["reason"] for row in rows}

@@ -1,7 +1,7 @@
 """Where one model keeps its tables in the lake: `ml.<model>_<what>`, one row or set per day."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -41,12 +41,12 @@ def kept(lake: Lake, model: MlModel, what: str, as_of: date) -> dict[str, Any]:
     )
     if not rows:
         raise NoEvidenceError(
-            f"{model.name}: no {what} of {as_of}: materialize {model.name}/{what} for that day first"
+            f"{model.name}: no {what} of {as_of}: materialize {model.name}/{what} for it first"
         )
     return json.loads(rows[0]["document"])
 
 
-def encoded(document: Mapping[str, Any]) -> str:
+def encoded(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Return a document as JSON; dates become ISO text."""
     return json.dumps(document, default=str)
 

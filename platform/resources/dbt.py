@@ -56,7 +56,7 @@ def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
 
     Raises SetupError with dbt's own words where the project does not parse.
     """
-    settings = Settings(home=settings_home, dbt_project_dir=project_dir)  # type: ignore[call-arg]
+    settings = Settings(home=settings_home, dbt_project_dir=project_dir)
     project = dbt_project(settings)
     path = project.target_path / "manifest.json"
     if not path.exists() or path.stat().st_mtime < newest_change(project.project_dir):
@@ -73,7 +73,12 @@ def newest_change(project_dir: Path) -> float:
 
 
 def _parse(settings: Settings, project: DbtProject) -> None:
-    folders = ["--project-dir", project.project_dir, "--profiles-dir", project.profiles_dir]
+    folders = [
+        "--project-dir",
+        str(project.project_dir),
+        "--profiles-dir",
+        str(project.profiles_dir),
+    ]
     done = subprocess.run(
         [
             DBT,

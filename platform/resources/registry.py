@@ -168,7 +168,7 @@ def load(uri: str, model: str, version: int) -> TabularModel:
 
 
 def download(uri: str, model: str, version: int, place: Path) -> Path:
-    """Bring a version's artifact to `place` and return the folder that `TabularModel.save` wrote."""
+    """Bring a version's artifact to `place` and return the folder that was saved."""
     import mlflow
 
     mlflow.set_tracking_uri(uri)

@@ -10,9 +10,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from mlflow.pyfunc import PythonModel
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):
+class ServedModel(PythonModel):
     """Loads what `TabularModel.save` wrote, and predicts."""
 
     def load_context(self, context: Any) -> None:

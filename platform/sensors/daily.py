@@ -6,7 +6,6 @@ from dagster import (
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
-    JobDefinition,
     RunRequest,
     RunStatusSensorContext,
     ScheduleDefinition,
@@ -16,6 +15,7 @@ from dagster import (
     run_status_sensor,
     schedule,
 )
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from declaration import Declaration
 from plan import DAY_TAG, STEP_TAG, day_steps
@@ -24,7 +24,7 @@ HOUR = "0 5 * * *"  # nightly dumps of the day before have landed
 
 
 def daily_schedule(
-    declaration: Declaration, daily: JobDefinition, start: date, timezone: str
+    declaration: Declaration, daily: UnresolvedAssetJobDefinition, start: date, timezone: str
 ) -> ScheduleDefinition:
     """Return the schedule that starts yesterday's first run; switch it on where work is daily."""
 
@@ -56,7 +56,7 @@ def next_step(
 
 
 def daily_chain(
-    declaration: Declaration, start: date, jobs: list[JobDefinition]
+    declaration: Declaration, start: date, jobs: list[UnresolvedAssetJobDefinition]
 ) -> SensorDefinition:
     """Return the sensor that works a day's runs off in their order; a failed run stops the day."""
 

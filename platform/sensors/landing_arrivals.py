@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dagster import (
     DefaultSensorStatus,
-    JobDefinition,
     RunRequest,
     SensorDefinition,
     SensorEvaluationContext,
     SkipReason,
     sensor,
 )
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import ledger
 from declaration import Declaration, RawTable
@@ -33,7 +33,10 @@ def arrived(files: Mapping[date, datetime], taken: Mapping[date, datetime]) -> l
 
 
 def landing_arrivals(
-    declaration: Declaration, landing: str, start: date, jobs: Sequence[JobDefinition]
+    declaration: Declaration,
+    landing: str,
+    start: date,
+    jobs: Sequence[UnresolvedAssetJobDefinition],
 ) -> SensorDefinition:
     """Return the sensor that watches every raw table's files; switch it on where files arrive."""
 
