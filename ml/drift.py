@@ -123,10 +123,19 @@ def _scores(
     current: Mapping[str, ColumnSketch],
     names: Sequence[str],
 ) -> dict[str, float]:
-    if not names:
-        return {}
-    metrics = _run(reference, current, names).dict()["metrics"]
-    return {m["config"]["column"]: float(m["value"]) for m in metrics}
+    """Evidently's statistic of each column, without the plots that a report makes of every one."""
+    from evidently.legacy.calculations.stattests.registry import get_registered_stattest
+    from evidently.legacy.core import ColumnType
+
+    _register()
+    kinds = {"number": ColumnType.Numerical, "category": ColumnType.Categorical}
+    scores = {}
+    for name in names:
+        kind = kinds[current[name].kind]
+        test = get_registered_stattest(METHODS[current[name].kind], kind)
+        rows = _rows(reference[name]), _rows(current[name])
+        scores[name] = float(test(*rows, kind, None).drift_score)
+    return scores
 
 
 def _run(

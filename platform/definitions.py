@@ -22,7 +22,7 @@ from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import lake_of
 from resources.registry import registry_of
-from resources.settings import Settings, pii_key, settings
+from resources.settings import Settings, pii_key, require_landing, settings
 from resources.spark import spark_resource
 from sensors.daily import daily_chain, daily_schedule
 from sensors.landing_arrivals import landing_arrivals
@@ -47,6 +47,7 @@ def build(settings: Settings) -> Definitions:
     project = dbt_project(settings)
     start = start_of(settings, declaration)
     partitions = daily(start, timezone_of(declaration))
+    require_landing(settings)
     pii_key(settings)
     lake = lake_of(settings)
     ledger.prepare(lake)

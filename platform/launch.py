@@ -50,8 +50,9 @@ def failure(run: DagsterRun, events: Sequence[DagsterEvent]) -> str:
             error = event.step_failure_data.error
             while error and error.cause:
                 error = error.cause
+            words = error.message.strip() if error else "no error was kept"
             return (
-                f"run {run.run_id} of {run.job_name} failed in {event.step_key}: "
-                f"{error.message.strip() if error else 'no error was kept'}\nSee it with `make dev`, then run the same command again"
+                f"run {run.run_id} of {run.job_name} failed in {event.step_key}: {words}\n"
+                "See it with `make dev`, then run the same command again"
             )
     return f"run {run.run_id} of {run.job_name} failed before its first step: see its log in the UI"

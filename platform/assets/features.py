@@ -13,7 +13,7 @@ from dagster import (
 )
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
-from assets.partitions import days_of
+from assets.partitions import HEAVY, days_of
 
 BY_DAY = "config.materialized:incremental"
 ROW_TESTS = "source:*"  # a raw table's own tests: Spark and Pandera judged every row by them
@@ -40,7 +40,7 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         name="dbt_views",
         exclude=f"{BY_DAY} {ROW_TESTS}",
         dagster_dbt_translator=Translator(),
-        pool="dbt",
+        pool=HEAVY,
     )
     def views(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         yield from dbt.cli(["build"], context=context).stream()
@@ -62,7 +62,7 @@ def feature_assets(
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),
         dagster_dbt_translator=Translator(),
-        pool="dbt",
+        pool=HEAVY,
     )
     def features(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         days = days_of(context)

@@ -16,6 +16,7 @@ from dagster import (
 )
 
 from assets.metadata import described, pictures, table
+from assets.partitions import HEAVY
 from declaration import MlModel
 from lifecycle import candidate as candidates
 from lifecycle import evaluation as evaluations
@@ -41,13 +42,13 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         )
     ]
 
-    @asset(**common, deps=inputs, kinds={"ducklake"}, pool="torch")
+    @asset(**common, deps=inputs, kinds={"ducklake"})
     def training_set(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """Manifest of the rows that a candidate learns from and is judged by; no copy of them."""
         manifest = training_sets.build(lake, model, day_of(context))
         return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
 
-    @asset(**common, deps=[training_set], kinds={"pytorch", "mlflow"}, pool="torch")
+    @asset(**common, deps=[training_set], kinds={"pytorch", "mlflow"}, pool=HEAVY)
     def candidate(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -56,7 +57,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         url = registry.version_url(model.name, row["version"])
         return MaterializeResult(metadata={**described(row), "version_url": MetadataValue.url(url)})
 
-    @asset(**common, deps=[candidate], kinds={"lightgbm", "mlflow"}, pool="torch")
+    @asset(**common, deps=[candidate], kinds={"lightgbm", "mlflow"}, pool=HEAVY)
     def evaluation(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -66,7 +67,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
             metadata={"scores": table(found.scores), **pictures(found.figures)}
         )
 
-    @asset(**common, deps=[evaluation], kinds={"mlflow"}, pool="torch")
+    @asset(**common, deps=[evaluation], kinds={"mlflow"}, pool=HEAVY)
     def champion(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:

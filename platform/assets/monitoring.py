@@ -22,7 +22,7 @@ from dagster import (
 
 from assets.metadata import described, table
 from assets.models import day_of
-from assets.partitions import days_of
+from assets.partitions import HEAVY, days_of
 from declaration import MlModel
 from lifecycle import deciding, monitoring, scoring
 from plan import MODEL_TAG
@@ -55,7 +55,7 @@ def monitoring_assets(
         deps=[features, champion],
         backfill_policy=BackfillPolicy.single_run(),
         kinds={"pytorch", "ducklake"},
-        pool="torch",
+        pool=HEAVY,
     )
     def predictions(
         context: AssetExecutionContext, lake: Lake, registry: Registry
@@ -69,7 +69,6 @@ def monitoring_assets(
         deps=[predictions, labels],
         backfill_policy=BackfillPolicy.single_run(),
         kinds={"ducklake"},
-        pool="torch",
     )
     def performance(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """The champion's loss per day, once the day's labels have matured."""
@@ -85,7 +84,7 @@ def monitoring_assets(
         ],
         check_specs=[AssetCheckSpec(name, asset=[model.name, "drift"]) for name in CHECKS],
         kinds={"evidently"},
-        pool="torch",
+        pool=HEAVY,
     )
     def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
         """Features, predictions and losses of the last days against what the champion knows."""
@@ -99,7 +98,7 @@ def monitoring_assets(
             check_results=[verdict(check) for check in found.checks],
         )
 
-    @asset(**common, deps=[drift], kinds={"ducklake"}, pool="torch")
+    @asset(**common, deps=[drift], kinds={"ducklake"})
     def decision(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """What the day's evidence asks for: incident, retrain, wait or none, and why."""
         training = RunsFilter(

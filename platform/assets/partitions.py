@@ -4,6 +4,8 @@ from datetime import date, timedelta
 
 from dagster import AssetExecutionContext, DailyPartitionsDefinition
 
+HEAVY = "heavy"  # one pool for Spark, dbt and torch: on few cores they take turns
+
 
 def daily(start: date, timezone: str) -> DailyPartitionsDefinition:
     """Return the daily partitions from `start` on; a day exists once it is over on its clock."""

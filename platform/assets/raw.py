@@ -16,7 +16,7 @@ from dagster import (
 )
 from dagster_pyspark import LazyPySparkResource
 
-from assets.partitions import days_of
+from assets.partitions import HEAVY, days_of
 from declaration import RawTable
 from ingestion.take_in import Intake, announce, take_in
 from resources.lake import Lake
@@ -40,7 +40,7 @@ def raw_asset(
         check_specs=[check],
         group_name="raw",
         kinds={"spark", "ducklake"},
-        pool="spark",
+        pool=HEAVY,
         description=f"Landing files {table.ingest.path}, checked row by row against {table.file}.",
         metadata={"dagster/column_schema": column_schema(table)},
     )

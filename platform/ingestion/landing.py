@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from declaration import RawTable
-from errors import DeliveryError, SetupError
+from errors import DeliveryError
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,11 @@ class Landed:
 def land(table: RawTable, landing: str, day: date) -> Landed:
     """Look at one day's landing file.
 
-    Raises DeliveryError where the file is missing and the table declares `on_missing: fail`,
-    SetupError where the landing folder itself is missing.
+    Raises DeliveryError where the file is missing and the table declares `on_missing: fail`.
     """
     path = Path(table.ingest.path.format(landing=landing, partition=day.isoformat()))
     if not path.exists():
-        return _missing(table, landing, day, path)
+        return _missing(table, day, path)
     file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
     delivery = delivery_id(file_hash, table.checksum)
     try:
@@ -74,12 +73,7 @@ def header_problem(table: RawTable, header: Sequence[str]) -> str | None:
     return f"schema: repeated column {', '.join(repeated)}" if repeated else None
 
 
-def _missing(table: RawTable, landing: str, day: date, path: Path) -> Landed:
-    if not Path(landing).is_dir():
-        raise SetupError(
-            f"the landing folder {landing} does not exist: set LEEWAY_LANDING to where the dumps "
-            "are, or make a shop with `leeway simulate`"
-        )
+def _missing(table: RawTable, day: date, path: Path) -> Landed:
     if table.ingest.on_missing == "fail":
         raise DeliveryError(f"{table.name} {day}: no file {path}, and on_missing is 'fail'")
     return Landed(day, None, None, delivery_id("", table.checksum))

@@ -103,6 +103,15 @@ def require_java() -> None:
         )
 
 
+def require_landing(loaded: Settings) -> None:
+    """Raise SetupError where the landing folder does not exist."""
+    if "://" not in loaded.landing and not Path(loaded.landing).is_dir():
+        raise SetupError(
+            f"the landing folder {loaded.landing} does not exist: set LEEWAY_LANDING to where the "
+            "dumps are, or make a shop with `leeway simulate`"
+        )
+
+
 def pii_key(loaded: Settings) -> bytes:
     """Return the key of the pseudonyms, from LEEWAY_PII_KEY or from a file made once in `home`.
 
