@@ -18,7 +18,7 @@ from ml.sketch import ColumnSketch, merge_tables, one_value_a_day
 WEEK = 7
 POINTS = 256
 # Fewer reference days than this give advice only: they have not seen enough weeks.
-ENOUGH_DAYS = 56
+ENOUGH_DAYS = 84
 FEWEST_WEEKS = 3
 # A score below this (a shift of 0.04 sd) does no harm, however unusual it is.
 NEGLIGIBLE = 0.03

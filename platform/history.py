@@ -6,13 +6,14 @@ an interrupted history goes on where it stopped.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_context
 
 import ledger
 from assets.partitions import days_between
 from declaration import Declaration, MlModel, declared
+from errors import SetupError
 from launch import launch
 from plan import model_steps, months, over
 from resources.lake import Lake, lake_of
@@ -109,17 +110,28 @@ class History:
 
 def load_history(first: date, last: date, progress: Progress) -> History:
     """Open the real code location, instance and lake for a span of days."""
-    from definitions import build
+    from definitions import build, start_of
     from resources.dbt import manifest
 
     loaded = settings()
-    parsed = manifest(loaded.home, loaded.dbt_project_dir)
+    declaration = declared(manifest(loaded.home, loaded.dbt_project_dir))
+    check_span(first, last, start_of(loaded, declaration))
     return History(
         definitions=build(loaded),
-        declaration=declared(parsed),
+        declaration=declaration,
         instance=DagsterInstance.get(),
         lake=lake_of(loaded),
         first=first,
         last=last,
         progress=progress,
     )
+
+
+def check_span(first: date, last: date, start: date) -> None:
+    """Raise SetupError for days that have no partition."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    if not start <= first <= last <= yesterday:
+        raise SetupError(
+            f"--from {first} --to {last}: give days in order, from {start} (LEEWAY_START, or the "
+            f"earliest ingest.start) to {yesterday}, the last day that is over"
+        )

@@ -18,6 +18,8 @@ from assets.partitions import HEAVY, days_of
 BY_DAY = "config.materialized:incremental"
 ROW_TESTS = "source:*"  # a raw table's own tests: Spark and Pandera judged every row by them
 
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")  # they test the SQL, not the data
+
 
 class Translator(DagsterDbtTranslator):
     """Asset keys are `schema/table`, the address in the lake; groups are the schemas."""
@@ -43,7 +45,7 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         pool=HEAVY,
     )
     def views(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-        yield from dbt.cli(["build"], context=context).stream()
+        yield from dbt.cli(["build", *NO_UNIT_TESTS], context=context).stream()
 
     return views
 
@@ -68,6 +70,6 @@ def feature_assets(
         days = days_of(context)
         end = days[-1] + timedelta(days=1)  # dbt's end is exclusive
         span = ["--event-time-start", str(days[0]), "--event-time-end", str(end)]
-        yield from dbt.cli(["build", *span], context=context).stream()
+        yield from dbt.cli(["build", *NO_UNIT_TESTS, *span], context=context).stream()
 
     return features

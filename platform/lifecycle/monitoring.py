@@ -26,7 +26,7 @@ from resources.registry import Registry
 
 WHAT = "drift"
 PREDICTION = "prediction"
-REFERENCE_DAYS = 182  # newest days of what the champion learned from
+REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
 
 
 @dataclass(frozen=True)

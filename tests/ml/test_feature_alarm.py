@@ -71,7 +71,7 @@ def test_a_column_that_counts_the_days_is_no_part_of_the_alarm(calibration: Cali
 def test_a_short_reference_gives_advice_only() -> None:
     state = check(calibrate(stream(0, 49)), week(stream(112, 119, shift=2.0)))
     assert (state.raised, state.severity) == (True, "WARN")
-    assert state.reason.startswith("advice only, 49 of 56 reference days")
+    assert state.reason.startswith("advice only, 49 of 84 reference days")
 
 
 @pytest.mark.parametrize("days", [1, 20])
