@@ -7,6 +7,7 @@ an interrupted history goes on where it stopped.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_context
 
@@ -14,9 +15,11 @@ import ledger
 from assets.partitions import days_between
 from declaration import Declaration, MlModel, declared
 from errors import SetupError
-from launch import launch
+from launch import fail_orphans, held_lock, launch
+from lifecycle.promotion import reconcile
 from plan import model_steps, months, over
 from resources.lake import Lake, lake_of
+from resources.registry import Registry, registry_of
 from resources.settings import settings
 
 WEEK, SHORT_SPAN = 7, 14
@@ -31,6 +34,8 @@ class History:
     declaration: Declaration
     instance: DagsterInstance
     lake: Lake
+    registry: Registry
+    home: Path
     first: date
     last: date
     progress: Progress
@@ -40,10 +45,13 @@ class History:
 
         Raises RunFailedError at the first run that fails.
         """
-        self.launch(RunRequest(job_name="views"), "views")
-        self.load()
-        for model in self.declaration.models:
-            self.decide(model)
+        with held_lock(self.home):
+            fail_orphans(self.instance)
+            self.launch(RunRequest(job_name="views"), "views")
+            self.load()
+            for model in self.declaration.models:
+                reconcile(self.lake, self.registry, model)
+                self.decide(model)
 
     def load(self) -> None:
         """Take in raw rows and build features and labels, by month, where the ledger has none."""
@@ -51,12 +59,10 @@ class History:
         for table in self.declaration.tables:
             done = set(ledger.days_taken(self.lake, table.name))
             self.by_month("ingest", (day for day in days if day not in done))
-        horizon = max((m.label.horizon_days for m in self.declaration.models), default=0)
-        matured = self.last - timedelta(days=horizon)
+        unlabelled = self.unlabelled()
         done = set(ledger.days_built(self.lake, self.feature_tables()))
-        missing = [day for day in days if day not in done]
-        self.by_month("history", (day for day in missing if day <= matured))
-        self.by_month("features", (day for day in missing if day > matured))
+        self.by_month("history", unlabelled)
+        self.by_month("features", (d for d in days if d not in done and d not in unlabelled))
 
     def decide(self, model: MlModel) -> None:
         """Score, watch and decide on every decision day; sensors start what was decided."""
@@ -103,6 +109,14 @@ class History:
         self.progress(label)
         launch(self.definitions, self.instance, request, sensor)
 
+    def unlabelled(self) -> set[date]:
+        """Return the days whose labels have matured by the end of the span and are not built."""
+        missing: set[date] = set()
+        for model in self.declaration.models:
+            matured = days_between(self.first, self.last - timedelta(model.label.horizon_days))
+            missing |= set(matured) - set(ledger.days_built(self.lake, [model.label.table]))
+        return missing
+
     def feature_tables(self) -> list[str]:
         """Return the tables that models read features from."""
         return sorted({model.features.table for model in self.declaration.models})
@@ -121,6 +135,8 @@ def load_history(first: date, last: date, progress: Progress) -> History:
         declaration=declaration,
         instance=DagsterInstance.get(),
         lake=lake_of(loaded),
+        registry=registry_of(loaded),
+        home=loaded.home,
         first=first,
         last=last,
         progress=progress,

@@ -1,14 +1,51 @@
 """Start a requested run in this process, under the id that its run key gives."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from dagster import DagsterEvent, DagsterInstance, DagsterRun, Definitions, RunRequest, RunsFilter
+from dagster import (
+    DagsterEvent,
+    DagsterInstance,
+    DagsterRun,
+    Definitions,
+    RunRequest,
+    RunsFilter,
+)
 from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from filelock import FileLock, Timeout
 
-from errors import RunFailedError
+from errors import RunFailedError, SetupError
+from plan import GOING
 
 NAMESPACE = uuid.UUID("6f1c2e0e-7c0b-5d39-9a55-3f3f8f1f5a10")
+LAUNCHER_TAG = "leeway/launcher"
+
+
+@contextmanager
+def held_lock(home: Path) -> Iterator[None]:
+    """Hold the one lock of a LEEWAY_HOME; raises SetupError where another command has it."""
+    lock = FileLock(home / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SetupError(
+            f"another `leeway run` works in {home}: wait for it, or end it, then try again"
+        ) from error
+    with lock:
+        yield
+
+
+def fail_orphans(instance: DagsterInstance) -> None:
+    """Mark runs of a killed `leeway run` as failed; call it with the lock held.
+
+    A killed process cannot say that its run has ended, and a run that seems to go on forever would
+    keep its model from ever being trained again.
+    """
+    left = RunsFilter(tags={LAUNCHER_TAG: "leeway run"}, statuses=GOING)
+    for run in instance.get_runs(left):
+        instance.report_run_failed(run, "its process ended before it did")
 
 
 def launch(
@@ -19,7 +56,7 @@ def launch(
     The tags are those that the daemon sets, so that neither repeats what the other has started.
     Raises RunFailedError where the run fails.
     """
-    tags = dict(request.tags)
+    tags = {**request.tags, LAUNCHER_TAG: "leeway run"}
     if request.run_key:
         tags |= {RUN_KEY_TAG: request.run_key, **({SENSOR_NAME_TAG: sensor} if sensor else {})}
         if instance.get_runs_count(RunsFilter(tags={RUN_KEY_TAG: request.run_key})):

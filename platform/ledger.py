@@ -4,12 +4,15 @@ Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, p
 """
 
 import json
+import logging
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 
 from resources.lake import SCHEMAS, Lake, quoted
+
+logger = logging.getLogger("leeway")
 
 TABLES = {
     "deliveries": """table_name varchar, day date, delivery varchar, file varchar,
@@ -56,8 +59,17 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any
     )
 
 
-def put(lake: Lake, table: str, key: dict[str, Any], row: dict[str, Any]) -> None:
-    """Write the one row that `key` names, replacing an earlier one, in one transaction."""
+def put(
+    lake: Lake,
+    table: str,
+    key: dict[str, Any],
+    row: dict[str, Any],
+    alerting: tuple[date, str, str, str] | None = None,
+) -> None:
+    """Write the one row that `key` names, replacing an earlier one, in one transaction.
+
+    alerting: day, kind, subject and message of an alert that belongs to the row.
+    """
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         where = " and ".join(f"{quoted(name)} = ?" for name in key)
@@ -65,6 +77,8 @@ def put(lake: Lake, table: str, key: dict[str, Any], row: dict[str, Any]) -> Non
             f"delete from {quoted('ledger', table)} where {where}", list(key.values())
         )
         insert(connection, table, {**key, **row})
+        if alerting:
+            alert(connection, *alerting)
 
     lake.transact(write)
 
@@ -96,20 +110,21 @@ def frontier_day(lake: Lake, table: str) -> date | None:
     return found[0]["day"]
 
 
-def alert(lake: Lake, day: date, kind: str, subject: str, message: str) -> bool:
-    """Keep an alert, at most one per day, kind and subject; return whether it is new."""
+def alert(
+    connection: duckdb.DuckDBPyConnection, day: date, kind: str, subject: str, message: str
+) -> None:
+    """Keep an alert, at most one per day, kind and subject, and log it.
 
-    def write(connection: duckdb.DuckDBPyConnection) -> bool:
-        key = [day, kind, subject]
-        found = connection.execute(
-            "select 1 from ledger.alerts where day = ? and kind = ? and subject = ?", key
-        ).fetchone()
-        if not found:
-            row = dict(zip(("day", "kind", "subject"), key, strict=True), message=message)
-            insert(connection, "alerts", row)
-        return not found
-
-    return lake.transact(write)
+    It is written in the caller's transaction, so that nothing happens without its alert.
+    """
+    key = {"day": day, "kind": kind, "subject": subject}
+    found = connection.execute(
+        "select 1 from ledger.alerts where day = ? and kind = ? and subject = ?",
+        list(key.values()),
+    ).fetchone()
+    if not found:
+        insert(connection, "alerts", {**key, "message": message})
+        logger.warning("%s %s: %s", day, kind, message)
 
 
 def taken_in(lake: Lake, table: str) -> dict[date, datetime]:

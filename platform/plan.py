@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 
-from dagster import RunRequest
+from dagster import DagsterRunStatus, RunRequest
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -18,6 +18,13 @@ from dagster._core.storage.tags import (
 from declaration import Declaration, MlModel
 
 DAY_TAG, STEP_TAG, MODEL_TAG = "leeway/day", "leeway/step", "leeway/model"
+GOING = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
 REASON_TAG, ATTEMPT_TAG = "leeway/reason", "leeway/attempt"
 
 

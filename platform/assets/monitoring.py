@@ -11,7 +11,6 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     BackfillPolicy,
-    DagsterRunStatus,
     DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
@@ -25,10 +24,9 @@ from assets.models import day_of
 from assets.partitions import HEAVY, days_of
 from declaration import MlModel
 from lifecycle import deciding, monitoring, scoring
-from plan import MODEL_TAG
+from plan import GOING, MODEL_TAG
 from resources.lake import Lake
 from resources.registry import Registry
-from sensors.retrain_on_drift import GOING
 
 CHECKS = ("features", "prediction", "performance", "incidents")
 
@@ -104,7 +102,7 @@ def monitoring_assets(
         training = RunsFilter(
             job_name=f"{model.name}_training",
             tags={MODEL_TAG: model.name},
-            statuses=[DagsterRunStatus(status) for status in GOING],
+            statuses=GOING,
         )
         in_flight = context.instance.get_runs_count(training) > 0
         made = deciding.decide(lake, model, day_of(context), in_flight)

@@ -18,7 +18,7 @@ from dagster_pyspark import LazyPySparkResource
 
 from assets.partitions import HEAVY, days_of
 from declaration import RawTable
-from ingestion.take_in import Intake, announce, take_in
+from ingestion.take_in import Intake, take_in
 from resources.lake import Lake
 from resources.settings import Settings, pii_key
 
@@ -55,7 +55,6 @@ def raw_asset(
             settings.landing,
             pii_key(settings),
         )
-        announce(lake, table, intake)
         return MaterializeResult(metadata=intake_metadata(intake), check_results=[verdict(intake)])
 
     return raw

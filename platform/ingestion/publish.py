@@ -49,6 +49,9 @@ def publish(
         if delivery.held is None:
             _close_previous(connection, table, delivery)
         ledger.insert(connection, "deliveries", _row(table, delivery))
+        if delivery.held:
+            message = f"{table.name} of {delivery.landed.day} is held: {delivery.held}"
+            ledger.alert(connection, delivery.landed.day, "held", table.name, message)
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:

@@ -8,7 +8,6 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-import ledger
 from declaration import RawTable
 from ingestion.audit import hold_reason
 from ingestion.landing import Landed, land
@@ -112,10 +111,3 @@ def _counts(
     found = statistics.get(file.day.isoformat(), {})
     medians = {column.name: found.get(column.name) for column in table.columns if column.is_number}
     return found.get("_read", 0), found.get("_accepted", 0), medians
-
-
-def announce(lake: Lake, table: RawTable, intake: Intake) -> None:
-    """Keep an alert for every held delivery."""
-    for delivery in intake.held:
-        message = f"{table.name} {delivery.landed.day} is held: {delivery.held}"
-        ledger.alert(lake, delivery.landed.day, "held", table.name, message)

@@ -41,9 +41,9 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
         "reasons": json.dumps(decision.reasons),
         "evidence": policy.to_json(decision),
     }
-    ledger.put(lake, "decisions", {"model": model.name, "as_of": as_of}, row)
-    if decision.kind == "incident":
-        ledger.alert(lake, as_of, "incident", model.name, "; ".join(decision.reasons))
+    told = (as_of, "incident", model.name, "; ".join(decision.reasons))
+    alerting = told if decision.kind == "incident" else None
+    ledger.put(lake, "decisions", {"model": model.name, "as_of": as_of}, row, alerting)
     return decision
 
 

@@ -47,11 +47,18 @@ def judge(
         "reasons": store.encoded(reasons),
         "evidence": store.encoded(verdict.to_dict()),
     }
-    ledger.put(lake, "promotions", {"model": model.name, "as_of": as_of}, kept)
-    if promoted:
-        registry.point(model.name, version)
-        ledger.alert(lake, as_of, "promotion", model.name, f"version {version} is live: {reasons}")
+    told = (as_of, "promotion", model.name, f"version {version} is live: {'; '.join(reasons)}")
+    key = {"model": model.name, "as_of": as_of}
+    ledger.put(lake, "promotions", key, kept, alerting=told if promoted else None)
+    reconcile(lake, registry, model)
     return ledger.verdict_on(lake, model.name, as_of) or {}
+
+
+def reconcile(lake: Lake, registry: Registry, model: MlModel) -> None:
+    """Point MLflow's alias at what the ledger says is live; a crash may have come between."""
+    live = ledger.champion_on(lake, model.name, date.max)
+    if live is not None and registry.pointed(model.name) != live:
+        registry.point(model.name, live)
 
 
 def _evidence(

@@ -6,7 +6,6 @@ from typing import Any
 
 from dagster import (
     DagsterRun,
-    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
     RunsFilter,
@@ -18,16 +17,8 @@ from dagster import (
 
 import ledger
 from declaration import MlModel
-from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG, training
+from plan import ATTEMPT_TAG, DAY_TAG, GOING, MODEL_TAG, training
 from resources.lake import Lake
-
-GOING = (
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-)
 
 
 def requested(
