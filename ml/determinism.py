@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def deterministic(seed: int, threads: int) -> Iterator[None]:
     """Seed PyTorch, fix its threads and forbid operations that do not repeat; restore all after.
 
-    Threads are fixed because the order of a parallel sum depends on their number.
+    Threads, also those of NumPy, are fixed because the order of a parallel sum depends on them.
     """
     threads_before = torch.get_num_threads()
     strict_before = torch.are_deterministic_algorithms_enabled()
     warn_before = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), threadpool_limits(limits=threads):
         try:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(True)

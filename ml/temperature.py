@@ -15,7 +15,9 @@ from sklearn.metrics import log_loss
 from ml.schema import Floats
 
 SMALLEST = 1e-6  # keeps log-odds and log loss finite
-SLOPES = (0.25, 2.0)
+# Never above 1: held-out entities share their days with the training rows, later days do not, so
+# what looks too unsure on them was too sure afterwards (simulated shop: log loss 0.569, not 0.567).
+SLOPES = (0.25, 1.0)
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,13 @@ def fit(
     tracker.params({"train_rows": train.num_rows, **asdict(config)})
     preprocessing = Preprocessing.fit(train, schema, config.bins, config.min_level_rows)
     rows = _rows(preprocessing, train, weights)
+    _require_both_labels(rows.labels)
     held = _held_out(preprocessing, holdout, config)
     with deterministic(config.seed, config.threads):
         network = build_network(preprocessing, config)
         network.start_at(float((rows.labels * rows.weights).mean()))
+        network.linear.fit(rows.inputs, rows.labels, rows.weights, config.inverse_ridge)
+        network.linear_share.fill_(linear_share(rows.weights, config))
         epochs = _train(network, rows, held, config, tracker)
         calibration = config.calibration
         if held is not None:
@@ -63,7 +66,7 @@ def _train(
 ) -> int:
     """Fit the network in place; returns the epochs that its weights have seen."""
     count = len(rows.labels)
-    batches = max(1, round(count / config.batch_rows))
+    batches = batches_of(count, config)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.1
@@ -94,6 +97,21 @@ def _train(
     return best_epoch
 
 
+def batches_of(rows: int, config: TrainConfig) -> int:
+    """Batches in an epoch: `config.batches`, unless they became smaller or larger than allowed."""
+    size = min(max(rows // config.batches, config.least_batch_rows), config.batch_rows)
+    return max(1, round(rows / size))
+
+
+def linear_share(weights: Tensor, config: TrainConfig) -> float:
+    """Part of the linear path in the predicted log-odds; falls as rows let the network learn.
+
+    `weights` has shape [rows]. Rows that hardly weigh anything hardly count (Kish, 1965).
+    """
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    return config.linear_rows / (config.linear_rows + effective)
+
+
 def _weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Mean log loss of a batch; every member is trained by its own error, not by the average's."""
     targets = labels[:, None].expand_as(logits)
@@ -102,7 +120,8 @@ def _weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def _held_out_loss(network: Network, held: Rows) -> float:
-    return float(log_loss(held.labels.numpy(), raw_probabilities(network, held.inputs)))
+    raw = raw_probabilities(network, held.inputs)
+    return float(log_loss(held.labels.numpy(), raw, labels=[0, 1]))
 
 
 def _report(tracker: Tracker, epoch: int, train_loss: float, held_loss: float | None) -> None:
@@ -128,6 +147,14 @@ def _rows(preprocessing: Preprocessing, table: pa.Table, weights: Floats | None)
         torch.tensor(labels, dtype=torch.float32),
         torch.tensor(weights / weights.mean(), dtype=torch.float32),
     )
+
+
+def _require_both_labels(labels: Tensor) -> None:
+    if bool((labels == labels[0]).all()):
+        raise TrainingError(
+            f"the label is {labels[0]:g} in all {len(labels)} training rows, nothing can be "
+            "learned: widen the training window, or check the label's SQL"
+        )
 
 
 def _held_out(

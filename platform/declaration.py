@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -26,6 +27,7 @@ DATA_TYPES = {
 }
 DECIMAL = re.compile(r"decimal\(\d{1,2},\s*\d{1,2}\)")
 ROW_TESTS = ("not_null", "accepted_values", "in_range", "matches", "unique")
+MOST_OPTIONS = 40  # that a message lists
 T = TypeVar("T", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
 
@@ -88,6 +90,14 @@ class Ingest(Declared):
     start: date | None = None
     on_missing: Literal["empty", "fail"] = "empty"
     max_reject_rate: float = Field(default=0.02, ge=0, le=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def known_timezone(cls, value: str) -> str:
+        """A misspelt clock would cut days elsewhere, or stop the code location without a place."""
+        if value not in available_timezones():
+            raise ValueError(_choose(value, sorted(available_timezones())))
+        return value
 
     @field_validator("path")
     @classmethod
@@ -216,13 +226,15 @@ def _meta(node: Mapping[str, Any]) -> dict[str, Any]:
 def _tests_by_column(manifest: Mapping[str, Any]) -> dict[tuple[str, str], list[Test]]:
     found: dict[tuple[str, str], list[Test]] = {}
     for node in sorted(manifest["nodes"].values(), key=lambda node: node["unique_id"]):
-        attached = node.get("attached_node") or ""
-        if node["resource_type"] == "test" and attached.startswith("source."):
+        # dbt names the node that a test is attached to for models only; a source's test is told
+        # by the yml block it stands in.
+        if node["resource_type"] == "test" and node.get("file_key_name", "").startswith("sources."):
             metadata = node["test_metadata"]
-            arguments = {k: v for k, v in metadata["kwargs"].items() if k != "model"}
-            arguments.pop("column_name", None)
+            own = ("model", "column_name")
+            arguments = {k: v for k, v in metadata["kwargs"].items() if k not in own}
             test = Test(name=metadata["name"], arguments=arguments)
-            found.setdefault((attached, node.get("column_name") or ""), []).append(test)
+            source = next(n for n in node["depends_on"]["nodes"] if n.startswith("source."))
+            found.setdefault((source, node.get("column_name") or ""), []).append(test)
     return found
 
 
@@ -235,6 +247,9 @@ def _table(node: Mapping[str, Any], tests: Mapping[tuple[str, str], list[Test]])
     )
     if not columns:
         raise DeclarationError(file, f"{prefix}.columns", [], "list every column of the files")
+    for test in tests.get((node["unique_id"], ""), []):
+        fix = "a test of the whole table belongs on the staging model; Spark judges single rows"
+        raise DeclarationError(file, f"{prefix}.data_tests", test.name, fix)
     names = [column.name for column in columns]
     if ingest.event_time and ingest.event_time not in names:
         key = f"{prefix}.config.meta.ingest.event_time"
@@ -316,6 +331,8 @@ def _choose(value: str, allowed: object) -> str:
     options = [str(option) for option in allowed]  # type: ignore[attr-defined]
     close = difflib.get_close_matches(value, options, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
+    if len(options) > MOST_OPTIONS:
+        return f"{hint}no such name among {len(options)}"
     return f"{hint}choose from {', '.join(options) or 'nothing declared yet'}"
 
 
@@ -327,5 +344,13 @@ def _parse(kind: type[T], values: Any, file: str, prefix: str) -> T:
         key = ".".join([prefix, *(str(part) for part in first["loc"])])
         fix = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            fix = f"unknown key: {_choose(str(first['loc'][-1]), kind.model_fields)}"
+            *place, name = (str(part) for part in first["loc"])
+            fix = f"unknown key: {_choose(name, _fields(kind, place))}"
         raise DeclarationError(file, key, first["input"], fix) from error
+
+
+def _fields(kind: type[BaseModel], place: list[str]) -> list[str]:
+    """Return the keys that stand at a place inside a declaration."""
+    for name in place:
+        kind = kind.model_fields[name].annotation or kind
+    return list(kind.model_fields)

@@ -36,14 +36,14 @@ def in_range(arguments: dict[str, Any]) -> pandera.Check:
 CHECKS: dict[str, Callable[[dict[str, Any]], pandera.Check]] = {
     "accepted_values": lambda arguments: pandera.Check.isin(arguments["values"]),
     "in_range": in_range,
-    "matches": lambda arguments: pandera.Check.str_matches(arguments["pattern"]),
+    "matches": lambda arguments: pandera.Check.str_matches(rf"(?:{arguments['pattern']})\Z"),
 }
 
 
 def check_of(test: Test) -> pandera.Check:
     """Translate a dbt data test; its name is what a rejected row's reason says."""
     check = CHECKS[test.name](test.arguments)
-    check.name = test.name
+    check.name = check.error = test.name
     return check
 
 
@@ -82,7 +82,10 @@ def validator(table: RawTable, key: bytes) -> Callable[[Iterator[pd.DataFrame]],
                 reasons[row] += [r for r in broken if r.split(":")[0] not in known]
             for column in table.columns:
                 if column.pii:
-                    frame[column.name] = frame[column.name].map(pseudonym, na_action="ignore")
+                    values = frame[column.name]
+                    if column.data_type in ("integer", "bigint"):
+                        values = values.astype("Int64")  # beside a missing value 17 reads 17.0
+                    frame[column.name] = values.map(pseudonym, na_action="ignore")
             frame["_reasons"] = reasons
             frame["_fields"] = [
                 _fields(table, frame, row) if reasons[row] else None for row in frame.index

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import zlib
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def land(table: RawTable, landing: str, day: date) -> Landed:
         with _open(path) as lines:
             header = contract_names(table, next(csv.reader(lines), []))
             deque(lines, maxlen=0)  # to the end, so that a torn file is found before Spark meets it
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         return Landed(day, str(path), file_hash, delivery, problem=f"unreadable: {error}")
     return Landed(day, str(path), file_hash, delivery, header, header_problem(table, header))
 

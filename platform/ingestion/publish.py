@@ -85,7 +85,7 @@ def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: s
     for (file,) in found:
         connection.execute(
             f"call ducklake_add_data_files('lake', {literal(table.name)}, {literal(file)}, "
-            "schema => 'raw', hive_partitioning => true)"
+            "schema => 'raw', hive_partitioning => true, allow_missing => true)"
         )
 
 

@@ -1,9 +1,9 @@
 """Landing files to typed rows with reasons, on Spark. The only file that builds Spark queries."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
-from pathlib import Path
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -14,6 +14,8 @@ from ingestion.contract import UNSPLITTABLE, validator
 from ingestion.landing import Landed
 
 ROW_BITS = (1 << 33) - 1  # monotonically_increasing_id: the low 33 bits count rows in a partition
+
+GLOB = re.compile(r"[\\*?\[\]{}]")  # what a path must escape, or Spark takes it for a pattern
 
 
 def read_rows(
@@ -28,7 +30,7 @@ def read_rows(
     groups: dict[tuple[str, ...], list[Landed]] = defaultdict(list)
     for file in landed:
         groups[file.header].append(file)
-    typed = [_typed(_lines(spark, files), table) for files in groups.values()]
+    typed = [_typed(_lines(spark, table, files), table) for files in groups.values()]
     rows = reduce(DataFrame.unionByName, typed)
     rows = _with_unique(rows, table)
     return rows.mapInPandas(validator(table, key), schema=_schema(table))
@@ -58,24 +60,27 @@ def write_rows(rows: DataFrame, table: RawTable, folder: str) -> None:
     rejected.write.parquet(f"{folder}/rejected")
 
 
-def _lines(spark: SparkSession, files: Sequence[Landed]) -> DataFrame:
+def _lines(spark: SparkSession, table: RawTable, files: Sequence[Landed]) -> DataFrame:
     """Read files of one header as text fields; every file is one Spark partition."""
-    names = files[0].header
+    declared = [column.name for column in table.columns]
+    names = [n if n in declared else f"_unknown_{i}" for i, n in enumerate(files[0].header)]
     schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in (*names, "_corrupt"))
-    paths = {Path(file.file or "").as_uri(): file for file in files}
+    paths = {file.file or "": file for file in files}
     lines = spark.read.csv(
-        list(paths), schema=schema, columnNameOfCorruptRecord="_corrupt",
+        [GLOB.sub(r"\\\g<0>", f"file://{path}") for path in paths],
+        schema=schema, columnNameOfCorruptRecord="_corrupt",
         escape='"', multiLine=True, mode="PERMISSIVE",
     )  # fmt: skip
-    uri = F.regexp_replace("_metadata.file_path", "^file:/+", "file:///")
-    day = F.create_map(*(F.lit(v) for u, f in paths.items() for v in (u, f.day)))
-    delivery = F.create_map(*(F.lit(v) for u, f in paths.items() for v in (u, f.delivery)))
+    uri = F.replace("_metadata.file_path", F.lit("+"), F.lit("%2B"))
+    path = F.regexp_replace(F.url_decode(uri), "^file:/+", "/")
+    day = F.create_map(*(F.lit(v) for p, f in paths.items() for v in (p, f.day)))
+    delivery = F.create_map(*(F.lit(v) for p, f in paths.items() for v in (p, f.delivery)))
     return lines.select(
-        *(f"`{name.replace('`', '``')}`" for name in names),
+        *(f"`{name.replace('`', '``')}`" for name in declared),
         "_corrupt",
-        day[uri].alias("_day"),
-        delivery[uri].alias("_delivery"),
-        uri.alias("_file"),
+        day[path].alias("_day"),
+        delivery[path].alias("_delivery"),
+        path.alias("_file"),
         F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_BITS)).alias("_line"),
     ).where("_line > 0")  # line 0 is the header
 

@@ -46,8 +46,8 @@ def take_in(
     changed = [file for file in landed if _current(history, file.day) != file.delivery]
     if not changed:
         return Intake((), unchanged=len(landed))
-    known = {row["delivery"]: row for row in history if row["file"]}
-    fresh = [f for f in changed if f.file and not f.problem and f.delivery not in known]
+    known = {(row["day"], row["delivery"]): row for row in history if row["file"]}
+    fresh = [f for f in changed if f.file and not f.problem and (f.day, f.delivery) not in known]
     folder = f"{lake.data.rstrip('/')}/raw/{table.name}/{uuid.uuid4().hex}" if fresh else None
     statistics = _read(session(), table, fresh, key, folder) if folder else {}
     deliveries = _audited(table, changed, statistics, history, known)
@@ -84,7 +84,7 @@ def _audited(
     changed: Sequence[Landed],
     statistics: dict[str, dict],
     history: Sequence[dict],
-    known: dict[str, dict],
+    known: dict[tuple[date, str], dict],
 ) -> list[Delivery]:
     frontier = max((row["day"] for row in history), default=date.min)
     published = [row for row in history if row["status"] == "published"]
@@ -103,10 +103,13 @@ def _audited(
 
 
 def _counts(
-    table: RawTable, file: Landed, statistics: dict[str, dict], known: dict[str, dict]
+    table: RawTable,
+    file: Landed,
+    statistics: dict[str, dict],
+    known: dict[tuple[date, str], dict],
 ) -> tuple[int, int, dict[str, float | None]]:
-    if file.file and file.delivery in known:
-        row = known[file.delivery]
+    row = known.get((file.day, file.delivery))
+    if row:
         return row["rows_read"], row["rows_accepted"], json.loads(row["medians"])
     found = statistics.get(file.day.isoformat(), {})
     medians = {column.name: found.get(column.name) for column in table.columns if column.is_number}

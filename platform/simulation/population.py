@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.orders import Baskets
-from simulation.process import LAPSE_DAYS, LONG_WINDOW, SHORT_WINDOW, Floats, Ints, Seen
+from simulation.process import LAPSE_DAYS, WINDOW, Floats, Ints, Seen
 
 FIRST_CUSTOMER = 12346
 NEW_CUSTOMER_GAP = 30.0  # days; the usual gap of a customer who has bought once
@@ -25,6 +25,7 @@ class Population:
     last: Ints
     gap: Floats
     log_money: Floats
+    last_log_money: Floats
     log_lines: Floats
     country: Ints
     lines_factor: Floats
@@ -45,6 +46,7 @@ class Population:
             last=np.full(places, -LAPSE_DAYS),
             gap=np.full(places, NEW_CUSTOMER_GAP),
             log_money=real.copy(),
+            last_log_money=real.copy(),
             log_lines=real.copy(),
             country=whole.copy(),
             lines_factor=np.ones(places),
@@ -59,13 +61,14 @@ class Population:
     def seen(self, days: Ints) -> Seen:
         """What is known on the mornings of consecutive `days` if nobody buys from the first on."""
         bought, returned = self.purchases[days[0]], self.returns[days[0]]
+        window_start = np.maximum(days - WINDOW, 0)
         return Seen(
             recency=np.maximum(days[:, None] - self.last, 1),
-            bought_short=bought - self.purchases[np.maximum(days - SHORT_WINDOW, 0)],
-            bought_long=bought - self.purchases[np.maximum(days - LONG_WINDOW, 0)],
-            returned_long=returned - self.returns[np.maximum(days - LONG_WINDOW, 0)],
+            bought=bought - self.purchases[window_start],
+            returned=returned - self.returns[window_start],
             gap=self.gap,
             log_money=self.log_money,
+            last_log_money=self.last_log_money,
             log_lines=self.log_lines,
             country=self.country,
         )
@@ -105,7 +108,7 @@ class Population:
         _blend(self.log_lines, regulars, log_lines[regular])
         _blend(self.gap, regulars, (day - self.last[regulars]).astype(float))
         buyers = np.concatenate([regulars, newcomers])
-        self.last[buyers] = day
+        self.last[buyers], self.last_log_money[buyers] = day, log_money
         self._keep_returnable(buyers, baskets)
         self.purchases[day + 1] = self.purchases[day]
         self.purchases[day + 1, buyers] += 1

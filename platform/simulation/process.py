@@ -12,15 +12,15 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 COUNTRIES = ("United Kingdom", "Germany", "France", "EIRE", "Spain", "Netherlands")
-LAPSE_DAYS = 120  # longer than every window below, so a slot's next customer starts with empty ones
-LONG_WINDOW, SHORT_WINDOW = 90, 30
-DUE_WIDTH = 0.4  # of ln(days since purchase / usual gap)
+LAPSE_DAYS = 120  # longer than the window below, so a slot's next customer starts with empty ones
+WINDOW = 90  # days in which purchases and returns count
+DUE_WIDTH = 0.4  # of ln(days since purchase / day on which the next one is due)
+FREQUENT = 4.0  # purchase days in the window after which more of them change little
 USUAL_LOG_MONEY = 4.5
 HOLIDAYS = {(12, 25), (12, 26), (1, 1)}
 SATURDAY = 5
 MONTH_START_DAYS = 5
 SETUP_STREAM, DAY_STREAM, DIRT_STREAM = 1, 2, 3  # random streams beside the seed
-USUAL_RECENCY = 7  # days
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Coefficients:
     intercept: float
     weekday: tuple[float, ...]  # Monday first; Saturday's is never used
     month_start: float
-    recency: float
     due: float
-    recent: float
-    frequency: float
+    overdue: float
+    stock: float
+    frequency: tuple[float, ...]  # in the order of COUNTRIES
     money: float
     lines: float
     returned: float
@@ -41,27 +41,19 @@ class Coefficients:
 
 
 BEFORE = Coefficients(
-    intercept=-4.05,
+    intercept=-4.35,
     weekday=(0.0, 0.1, 0.1, 0.15, -0.05, 0.0, -0.2),
     month_start=0.2,
-    recency=-0.5,
-    due=0.9,
-    recent=0.05,
-    frequency=0.48,
-    money=0.4,
+    due=1.6,
+    overdue=0.8,
+    stock=0.4,
+    frequency=(1.0, -0.4, 0.4, 1.4, 0.0, -0.4),
+    money=0.5,
     lines=0.2,
     returned=-0.3,
-    country=(0.0, 0.3, 0.2, -0.3, -0.4, 0.5),
+    country=(0.0, 0.6, 0.2, -0.3, -0.4, 0.6),
 )
-AFTER = replace(
-    BEFORE,
-    intercept=-3.9,
-    recency=-0.3,
-    due=0.0,
-    recent=-0.05,
-    frequency=0.3,
-    money=-0.9,
-)
+AFTER = replace(BEFORE, intercept=-4.05, due=-0.6, overdue=0.2, money=-1.3)
 
 
 @dataclass(frozen=True)
@@ -94,11 +86,11 @@ class Seen:
     """What the dumps show of each customer on a morning; arrays broadcast to (days, customers)."""
 
     recency: Ints
-    bought_short: Ints
-    bought_long: Ints
-    returned_long: Ints
+    bought: Ints
+    returned: Ints
     gap: Floats
     log_money: Floats
+    last_log_money: Floats
     log_lines: Floats
     country: Ints
 
@@ -108,18 +100,18 @@ def hazard(seen: Seen, on: Calendar, effect: Coefficients) -> Floats:
 
     Returns shape (days, customers); 0 on closed days and for lapsed customers.
     """
-    due = np.exp(-(np.log(seen.recency / seen.gap) ** 2) / (2 * DUE_WIDTH**2))
+    stocked = np.exp(effect.stock * (seen.last_log_money - seen.log_money))
+    late = np.log(seen.recency / (seen.gap * stocked))
     log_odds = (
         effect.intercept
         + np.array(effect.weekday)[on.weekday]
         + effect.month_start * on.month_start
-        + effect.recency * np.log(seen.recency / USUAL_RECENCY)
-        + effect.due * due
-        + effect.recent * seen.bought_short
-        + effect.frequency * np.log1p(seen.bought_long)
-        + effect.money * (seen.log_money - USUAL_LOG_MONEY)
+        + effect.due * np.exp(-(late**2) / (2 * DUE_WIDTH**2))
+        - effect.overdue * np.maximum(late, 0)
+        + np.array(effect.frequency)[seen.country] * (1 - np.exp(-seen.bought / FREQUENT))
+        + effect.money * np.tanh(seen.log_money - USUAL_LOG_MONEY)
         + effect.lines * seen.log_lines
-        + effect.returned * seen.returned_long
+        + effect.returned * seen.returned
         + np.array(effect.country)[seen.country]
     )
     possible = on.open & (seen.recency <= LAPSE_DAYS)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from errors import SetupError
 
-DEFAULT_START = date(2010, 1, 4)
+DEFAULT_START = date(2024, 1, 1)  # a Monday
 BUG_FILES = 3
 DRIFT_SHARE = 0.6  # of the days pass before the drift, unless told otherwise
 

@@ -197,3 +197,14 @@ def test_every_error_of_a_stream_is_followed_by_a_training(
             trained, open_since = evidence.as_of, None
         history = after(decision, trained)
     assert open_since is None
+
+
+def test_a_champion_that_has_learned_from_the_matured_days_waits_for_unseen_ones() -> None:
+    policy = replace(POLICY, min_unseen_days=7)
+    alarmed = replace(CALM, failed=(DRIFT,), unseen_days=6)
+    waiting = decide(alarmed, History(), policy)
+    assert (waiting.kind, waiting.pending) == ("wait", ("feature drift: country moved",))
+    assert "6 of 7 days have matured" in waiting.reasons[0]
+    assert (
+        decide(replace(later(alarmed, 1), unseen_days=7), after(waiting), policy).kind == "retrain"
+    )

@@ -1,6 +1,7 @@
 """Fitted on training rows only, and calm about whatever comes later."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,8 @@ SCHEMA = Schema("id", "day", "y", ("x",), ("c",))
 
 
 def table(x: list[float | None], c: list[str | None]) -> pa.Table:
-    return pa.table({"x": pa.array(x, pa.float64()), "c": pa.array(c, pa.string())})
+    days = pa.array([date(2024, 1, 1)] * len(x), pa.date32())
+    return pa.table({"x": pa.array(x, pa.float64()), "c": pa.array(c, pa.string()), "day": days})
 
 
 def fitted(bins: int = 4, min_level_rows: int = 1) -> Preprocessing:
@@ -63,6 +65,32 @@ def test_constant_and_all_null_columns_have_no_bins(
     assert bins["constant"] == bins["all_null"] == 0
     assert bins["member"] == 1
     assert bins["price"] == 16
+
+
+def test_what_all_rows_of_a_day_share_is_left_out_of_numbers_and_categories() -> None:
+    days = np.arange(10).repeat(30)
+    rows = pa.table(
+        {
+            "day": [date(2024, 1, 1) + timedelta(int(d)) for d in days],
+            "season": pa.array(np.sin(days), mask=days == 3),
+            "weekday": [str(d % 7) for d in days],
+            "own": np.arange(300.0),
+            "almost": np.where(np.arange(300) == 7, 1.0, days),
+        }
+    )
+    schema = Schema("id", "day", "y", ("season", "own", "almost"), ("weekday",))
+    preprocessing = Preprocessing.fit(rows, schema, 4, 1)
+    encoded = preprocessing.transform(rows)
+    assert preprocessing.shared == ("season", "weekday")
+    assert not encoded.positions[:, 0].any()
+    assert not encoded.codes.any()
+    assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
+
+
+def test_one_row_a_day_shares_nothing() -> None:
+    days = [date(2024, 1, 1) + timedelta(i) for i in range(50)]
+    rows = pa.table({"day": days, "x": np.arange(50.0)})
+    assert Preprocessing.fit(rows, Schema("id", "day", "y", ("x",), ()), 4, 1).shared == ()
 
 
 def test_an_absent_column_is_named_with_what_the_model_expects() -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import ml
+from ml.baselines import fit_baselines
 from ml.errors import ArtifactError, SchemaError, TrainingError
 from ml.estimators import ESTIMATORS
 from ml.evaluation import measure
@@ -23,7 +24,7 @@ from ml.schema import Schema
 from ml.splits import Parts, Windows, alarm, normal
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import NoTracker
-from ml.training import fit
+from ml.training import batches_of, fit, linear_share
 
 CONFIG = TrainConfig(seed=3, threads=1, epochs=6, batch_rows=256, width=16, members=2)
 LOAD_AND_PREDICT = """
@@ -174,6 +175,39 @@ def test_a_fit_without_holdout_must_know_when_to_stop(parts: Parts, schema: Sche
         fit(parts.train, parts.holdout.slice(0, 0), schema, CONFIG, NoTracker())
 
 
+def test_labels_that_are_all_the_same_are_refused(parts: Parts, schema: Schema) -> None:
+    same = replaced(parts.train, "repurchased", np.zeros(parts.train.num_rows, int))
+    with pytest.raises(TrainingError, match=r"the label is 0 in all .* training rows"):
+        fit(same, parts.holdout, schema, CONFIG, NoTracker())
+
+
+def test_few_rows_of_a_linear_rule_are_learned_as_well_as_by_a_logistic_regression(
+    parts: Parts, schema: Schema
+) -> None:
+    few = replace(parts, train=parts.train.slice(0, 1500), weights=None)
+    model = fit(few.train, few.holdout, schema, TrainConfig(), NoTracker())
+    logistic = fit_baselines(few, schema, TrainConfig())["logistic"]
+    labels = schema.labels(parts.test)
+    found = measure(labels, model.predict(parts.test)).log_loss
+    assert found < measure(labels, logistic.predict(parts.test)).log_loss
+
+
+def test_the_linear_path_gives_way_as_rows_of_weight_are_added() -> None:
+    config = TrainConfig(linear_rows=1000)
+    assert linear_share(torch.ones(1000), config) == pytest.approx(0.5)
+    assert linear_share(torch.ones(9000), config) == pytest.approx(0.1)
+    ballast = torch.cat([torch.ones(1000), torch.full((8000,), 1e-6)])
+    assert linear_share(ballast, config) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batches"), [(50, 1), (1280, 10), (12_800, 60), (61_440, 60), (102_400, 100)]
+)
+def test_batches_are_small_for_few_rows_and_bounded_for_many(rows: int, batches: int) -> None:
+    config = TrainConfig(batches=60, least_batch_rows=128, batch_rows=1024)
+    assert batches_of(rows, config) == batches
+
+
 def test_rows_of_negligible_weight_are_not_learned_from(parts: Parts, schema: Schema) -> None:
     flipped = replaced(parts.train, "repurchased", 1 - parts.train["repurchased"].to_numpy())
     mixed = pa.concat_tables([parts.train, flipped])
@@ -201,6 +235,14 @@ def test_the_tracker_hears_the_settings_and_every_epoch(parts: Parts, schema: Sc
     assert tracker.settings["train_rows"] == parts.train.num_rows
     assert [epoch["step"] for epoch in tracker.epochs] == [1, 2, 3, 4, 5, 6]
     assert tracker.epochs[-1]["train_loss"] < tracker.epochs[0]["train_loss"]
+
+
+def test_a_model_without_numbers_and_one_without_categories_are_possible(parts: Parts) -> None:
+    for numeric, categorical in ((), ("country",)), (("visits",), ()):
+        schema = Schema("customer_id", "as_of", "repurchased", numeric, categorical)
+        model = fit(parts.train, parts.holdout, schema, replace(CONFIG, epochs=1), NoTracker())
+        predictions = model.predict(parts.test)
+        assert len(np.unique(predictions)) > 1
 
 
 def test_preprocessing_is_fitted_on_training_rows_only(parts: Parts, schema: Schema) -> None:

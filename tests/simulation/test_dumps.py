@@ -12,7 +12,7 @@ NO_PRODUCTS = ["POST", "M", "DOT"]
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory, shop):
     folder = tmp_path_factory.mktemp("larger")
-    return simulate(folder / "landing", folder / "truth", shop(customers=1000))
+    return simulate(folder / "landing", folder / "truth", shop(customers=2000))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,53 @@
+# `make help` lists the targets. Settings come from the environment; see README.md.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LEEWAY_HOME ?= $(CURDIR)/var
+LEEWAY_START ?= 2024-01-01
+demo dev: export LEEWAY_HOME := $(LEEWAY_HOME)
+demo dev: export LEEWAY_START := $(LEEWAY_START)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo dev test test-quick check clean java
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
+
+setup: java $(STAMP) ## make .venv with everything installed
+
+# Again only where a requirement has changed.
+$(STAMP): pyproject.toml constraints.txt
+	@python=$$(scripts/find-python) && "$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+java:
+	@scripts/check-java
+
+demo: setup ## simulate a shop with a drift and run the whole loop; again goes on where it stopped
+	$(BIN)/leeway demo
+
+dev: setup ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000, until Ctrl-C
+	@scripts/dev $(BIN)
+
+test: setup ## every test
+	$(BIN)/python -m pytest -q
+
+test-quick: setup ## the tests that take less than 20 seconds each
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+check: setup ## lint, format, types, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project
+
+clean: ## remove var/ and caches; .venv stays
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dbt_project/target dbt_project/logs logs spark-warehouse metastore_db derby.log
+	find bench ml platform tests -name __pycache__ -type d -prune -exec rm -rf {} +

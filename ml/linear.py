@@ -1,0 +1,61 @@
+"""The linear half of the `tabular` estimator: a ridge logistic regression, solved exactly.
+
+It extrapolates calmly where the network has seen few rows; their mean beats either alone.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from ml.preprocessing import Encoded
+
+
+class LinearPath(nn.Module):
+    """Log-odds linear in positions, missing indicators and category levels.
+
+    Its coefficients are buffers: saved with the network, left alone by its optimizer.
+    Shape: positions [rows, numeric], codes [rows, categorical] -> logits [rows].
+    """
+
+    center: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, numbers: int, cardinalities: Sequence[int]) -> None:
+        super().__init__()
+        self.cardinalities = tuple(cardinalities)
+        self.register_buffer("center", torch.zeros(numbers))
+        self.register_buffer("weight", torch.zeros(2 * numbers + sum(cardinalities)))
+        self.register_buffer("bias", torch.zeros(()))
+
+    def forward(self, positions: Tensor, codes: Tensor) -> Tensor:
+        """Logits; a missing number counts as the training rows' median, plus its indicator."""
+        return self._design(positions, codes) @ self.weight + self.bias
+
+    def fit(self, inputs: Encoded, labels: Tensor, weights: Tensor, inverse_ridge: float) -> None:
+        """Solve for the coefficients; `labels` and `weights` have shape [rows], both labels occur.
+
+        Numbers and indicators are standardised first, so that the ridge means the same for all.
+        """
+        if inputs.positions.shape[1]:
+            self.center.copy_(inputs.positions.nanmedian(dim=0).values.nan_to_num())
+        design = self._design(inputs.positions, inputs.codes).double()
+        mean, scale = design.mean(dim=0), design.std(dim=0, correction=0)
+        scale[2 * len(self.center) :] = 1.0
+        scale[scale < 1e-6] = 1.0  # a constant column; its coefficient is 0
+        model = LogisticRegression(C=inverse_ridge, solver="newton-cholesky")
+        standardised = ((design - mean) / scale).numpy()
+        model.fit(standardised, labels.numpy(), sample_weight=weights.double().numpy())
+        weight = torch.from_numpy(model.coef_[0]) / scale
+        self.weight.copy_(weight)
+        self.bias.copy_(float(model.intercept_[0]) - mean @ weight)
+
+    def _design(self, positions: Tensor, codes: Tensor) -> Tensor:
+        missing = positions.isnan()
+        filled = torch.where(missing, self.center, positions)
+        levels = [one_hot(codes[:, i], size) for i, size in enumerate(self.cardinalities)]
+        parts = [filled, missing, *levels]
+        return torch.cat([part.to(positions.dtype) for part in parts], dim=1)

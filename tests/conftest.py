@@ -1,0 +1,116 @@
+"""What several folders of tests share: a home of its own, a real lake, one Spark session."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance
+from pyspark.sql import SparkSession
+
+import ledger
+from resources.dbt import manifest
+from resources.lake import Lake
+from resources.settings import CHECKOUT, Settings, settings
+from resources.spark import spark_resource
+from simulation.run import Summary, simulate
+from simulation.shop import Shop
+
+VARIABLES = (
+    "LEEWAY_HOME",
+    "LEEWAY_LANDING",
+    "LEEWAY_LAKE_CATALOG",
+    "LEEWAY_LAKE_DATA",
+    "LEEWAY_MLFLOW_URI",
+    "LEEWAY_PII_KEY",
+    "LEEWAY_SPARK_MASTER",
+    "LEEWAY_START",
+    "LEEWAY_THREADS",
+    "DBT_PROJECT_DIR",
+    "DAGSTER_HOME",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No test reads the settings of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """An empty LEEWAY_HOME; `settings()` reads it, and the environment is restored afterwards."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    settings.cache_clear()
+    os.environ["LEEWAY_HOME"] = str(tmp_path / "home")
+    yield tmp_path / "home"
+    settings.cache_clear()
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def new_lake(folder: Path) -> Lake:
+    """A DuckLake on SQLite in `folder`, its ledger prepared."""
+    (folder / "data").mkdir(parents=True)
+    made = Lake(catalog=f"sqlite:{folder}/catalog.sqlite", data=f"{folder}/data/", threads=2)
+    ledger.prepare(made)
+    return made
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return new_lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
+    """The one Spark session of the test run, as the platform configures it."""
+    loaded = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", threads=2)
+    return spark_resource(loaded).spark_session
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """A real instance that is gone after the test."""
+    with DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A small simulated shop and the landing folder of its dumps."""
+
+    landing: Path
+    summary: Summary
+
+
+@pytest.fixture(scope="session")
+def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """Thirty days of a shop of 60 customers."""
+    folder = tmp_path_factory.mktemp("shop")
+    shop = Shop(days=30, customers=60, seed=5)
+    return Simulated(folder / "landing", simulate(folder / "landing", folder / "truth", shop))
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory, clean_environment: None) -> dict[str, Any]:
+    """The default project's manifest; parsing takes seconds, so all tests share it."""
+    return dict(manifest(tmp_path_factory.mktemp("parsed"), CHECKOUT / "dbt_project"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The landing folder of the real shop."""
+    given = os.environ.get("LEEWAY_REAL_DATA", CHECKOUT / "../shared/data/online_retail_ii")
+    if not any((Path(given) / "order_lines").glob("*.csv.gz")):
+        pytest.skip(f"the real dumps are not at {given}: set LEEWAY_REAL_DATA")
+    return Path(given).resolve()

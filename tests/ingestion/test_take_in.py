@@ -1,0 +1,288 @@
+"""Files to deliveries on real Spark and a real lake; a pass costs a second, so tests tell more."""
+
+import csv
+import gzip
+import json
+from datetime import date, timedelta
+
+import pytest
+
+from declaration import declared
+from ingestion import take_in as module
+from ingestion.contract import UNSPLITTABLE, pseudonyms
+
+KEY = b"a key for tests"
+DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(12)]
+FIRST, SECOND, THIRD = DAYS[:3]
+
+
+def test_every_line_of_a_file_is_accepted_or_quarantined_with_all_its_reasons(desk) -> None:
+    good = f"{FIRST} 09:00:00"
+    desk.land(
+        FIRST,
+        f"1001,{good},1,2.50,ann,web",
+        f'1002,{good},1,2.50,"o\'neill, ""tim""\nof cork",shop',
+        f"1003,{good},many,2.50,bob,web",
+        "1004,yesterday,1,2.50,bob,web",
+        f"1005,{SECOND} 09:00:00,1,2.50,bob,web",
+        f"1006,{good},1",
+        f"1007,{good},1,2.50,bob,web,more,and more",
+        f"x,{good},99,free,,fax",
+        f"1009,{good},,2.50,ann,",
+    )
+    done = desk.take(FIRST)
+    [delivery] = done.deliveries
+    assert (delivery.read, delivery.accepted, delivery.quarantined) == (9, 3, 6)
+    assert [(row["order"], row["_line"]) for row in desk.rows()] == [
+        ("1001", 1),
+        ("1002", 2),
+        ("1009", 9),
+    ]
+    reasons = {row["_line"]: sorted(row["_reasons"]) for row in desk.rows("quarantine.sales")}
+    assert reasons == {
+        3: ["quantity: not integer"],
+        4: ["sold_at: not timestamp"],
+        5: ["sold_at: of another day"],
+        6: [UNSPLITTABLE],
+        7: [UNSPLITTABLE],
+        8: [
+            "amount: not decimal(18,4)",
+            "channel: accepted_values",
+            "customer: not_null",
+            "order: matches",
+            "quantity: in_range",
+        ],
+    }
+
+
+def test_a_personal_value_is_nowhere_in_the_lake_and_one_value_has_one_pseudonym(desk) -> None:
+    desk.land(
+        FIRST,
+        f"1001,{FIRST} 09:00:00,1,2.50,Ann Smith,web",
+        f"1002,{FIRST} 09:00:00,1,2.50,Ann Smith,fax",
+        f"1003,{FIRST} 09:00:00,Ann Smith,2.50",
+    )
+    desk.take(FIRST)
+    [raw], rejected = desk.rows(), desk.rows("quarantine.sales")
+    fields = json.loads(rejected[0]["_fields"])
+    assert raw["customer"] == fields["customer"] == pseudonyms(KEY)("Ann Smith")
+    assert fields["channel"] == "fax"
+    assert rejected[1]["_fields"] is None
+    assert len(rejected[1]["_line_hash"]) == 64
+    assert "Smith" not in str([raw, rejected])
+    files = list((desk.landing.parent / "lake" / "data").rglob("*.parquet"))
+    assert files
+    assert not [file for file in files if b"Smith" in file.read_bytes()]
+
+
+def test_days_with_renamed_headers_other_orders_and_no_file_are_one_pass(desk) -> None:
+    desk.land(FIRST, f"1001,{FIRST} 09:00:00,1,2.50,ann,web")
+    header = "channel,Customer ID,note,Price,quantity,When,order"
+    desk.land(SECOND, f"shop,ann,hello,3.5,2,{SECOND} 10:00:00,1002", header=header)
+    done = desk.take(FIRST, SECOND, THIRD)
+    first, second = desk.rows()
+    assert [(d.landed.day, d.read, d.accepted) for d in done.deliveries] == [
+        (FIRST, 1, 1),
+        (SECOND, 1, 1),
+        (THIRD, 0, 0),
+    ]
+    assert (str(second["amount"]), second["quantity"]) == ("3.5000", 2)
+    assert (second["channel"], second["order"]) == ("shop", "1002")
+    assert first["customer"] == second["customer"]
+
+
+def test_the_same_file_is_counted_once_and_costs_no_session(desk, lake) -> None:
+    desk.land_amounts(FIRST, 1.0, 2.0)
+    desk.take(FIRST)
+    snapshot = lake.snapshot()
+
+    def no_session():
+        raise AssertionError("a session was asked for")
+
+    desk.session = no_session
+    again = desk.take(FIRST)
+    assert (again.deliveries, again.unchanged) == ((), 1)
+    assert lake.snapshot() == snapshot
+    assert desk.visible(FIRST) == [(FIRST, 1.0), (FIRST, 2.0)]
+
+
+def test_a_changed_file_becomes_a_new_delivery_known_from_the_frontier_on(desk) -> None:
+    desk.land_amounts(FIRST, 1.0)
+    desk.land_amounts(SECOND, 5.0)
+    desk.take(FIRST, SECOND)
+    desk.land_amounts(FIRST, 1.0, 2.0)
+    desk.take(FIRST)
+    old, _, new = desk.ledger()
+    assert (old["status"], old["known_from"], old["known_to"]) == ("superseded", FIRST, SECOND)
+    assert (new["status"], new["known_from"], new["known_to"]) == ("published", SECOND, None)
+    assert desk.visible(FIRST) == [(FIRST, 1.0)]
+    assert desk.visible(SECOND) == [(FIRST, 1.0), (FIRST, 2.0), (SECOND, 5.0)]
+
+
+def test_a_file_that_goes_back_to_what_it_was_is_not_read_again_and_counts_once(desk) -> None:
+    desk.land_amounts(FIRST, 1.0)
+    desk.take(FIRST)
+    desk.land_amounts(FIRST, 2.0)
+    desk.take(FIRST)
+    desk.land_amounts(FIRST, 1.0)
+    desk.take(FIRST, SECOND)
+    statuses = [row["status"] for row in desk.ledger() if row["day"] == FIRST]
+    assert statuses == ["superseded", "superseded", "published"]
+    assert desk.visible(THIRD) == [(FIRST, 1.0)]
+    assert len(desk.rows()) == 2
+
+
+def test_a_day_in_another_unit_is_held_unseen_and_said_once_until_it_is_repaired(
+    desk, lake
+) -> None:
+    *usual, today = DAYS[:9]
+    for day in usual:
+        desk.land_amounts(day, 2.0, 3.0, 4.0)
+    desk.take(*usual)
+    desk.land_amounts(today, 200.0, 300.0, 400.0)
+    [held] = desk.take(today).held
+    desk.take(today)
+    [alert] = lake.rows("select day, kind, subject, message from ledger.alerts")
+    assert held.held == "median of amount is 300, more than 5 times off the 3 of recent days"
+    assert (alert["day"], alert["kind"], alert["subject"]) == (today, "held", "sales")
+    assert "median of amount is 300" in alert["message"]
+    assert not [day for day, _ in desk.visible(DAYS[11]) if day == today]
+
+    desk.land_amounts(today, 2.0, 3.0)
+    assert desk.take(today).held == ()
+    assert [amount for day, amount in desk.visible(today) if day == today] == [2.0, 3.0]
+
+
+def test_a_held_change_leaves_the_published_delivery_in_force(desk, sales) -> None:
+    desk.table = sales(max_reject_rate=0.4)
+    desk.land_amounts(FIRST, 1.0, 2.0)
+    desk.take(FIRST)
+    desk.land(FIRST, f"1001,{FIRST} 09:00:00,1,free,ann,web", f"1002,{FIRST} 09:00:00,1,9,ann,web")
+    [held] = desk.take(FIRST).held
+    assert held.held == "reject rate 50.0% is above max_reject_rate 40.0%"
+    assert (held.read, held.accepted, held.quarantined) == (2, 1, 1)
+    assert desk.visible(SECOND) == [(FIRST, 1.0), (FIRST, 2.0)]
+
+
+def test_a_file_without_a_declared_column_is_held_and_the_other_days_go_on(desk) -> None:
+    desk.land(FIRST, f"1001,{FIRST} 09:00:00,1,ann,web", header="order,sold_at,quantity,x,channel")
+    desk.land(SECOND, header="")
+    desk.land_amounts(THIRD, 5.0)
+    done = desk.take(FIRST, SECOND, THIRD)
+    assert [d.landed.day for d in done.held] == [FIRST, SECOND]
+    assert "no column for amount, customer" in str(done.held[0].held)
+    assert desk.visible(THIRD) == [(THIRD, 5.0)]
+
+
+@pytest.mark.parametrize("extra", ["", "CHANNEL", "_day", "a`b", "a.b"])
+def test_an_unknown_column_is_ignored_whatever_its_name(desk, extra: str) -> None:
+    header = f"order,sold_at,quantity,amount,customer,channel,{extra}"
+    desk.land(FIRST, f"1001,{FIRST} 09:00:00,1,2.5,ann,web,x", header=header)
+    assert desk.take(FIRST).held == ()
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+
+
+def test_two_days_with_the_same_content_are_two_deliveries_with_their_own_rows(desk, sales) -> None:
+    desk.table = sales(event_time=None)
+    lines = ["1001,2024-01-01 09:00:00,1,2.5,ann,web"]
+    desk.land(FIRST, *lines)
+    desk.take(FIRST)
+    desk.land(SECOND, *lines)
+    desk.take(SECOND)
+    assert desk.visible(SECOND) == [(FIRST, 2.5), (SECOND, 2.5)]
+
+
+def test_values_that_a_day_holds_twice_are_rejected_where_they_must_be_unique(
+    desk, sales, declare
+) -> None:
+    plain = [c for c in sales().columns if c.name != "order"]
+    desk.table = sales((declare("order", tests={"unique": {}}), *plain))
+    for day in (FIRST, SECOND):
+        orders = ("1001", "1001", "1002") if day == FIRST else ("1001", "1003", "")
+        desk.land(day, *(f"{order},{day} 09:00:00,1,2.5,ann,web" for order in orders))
+    desk.take(FIRST, SECOND)
+    accepted = [(row["_day"], row["order"]) for row in desk.rows()]
+    assert accepted == [(FIRST, "1002"), (SECOND, "1001"), (SECOND, "1003"), (SECOND, None)]
+    assert [row["_reasons"] for row in desk.rows("quarantine.sales")] == [["order: unique"]] * 2
+
+
+def test_whole_numbers_keep_every_digit_beside_missing_ones(desk, sales, declare) -> None:
+    big = 2**53 + 1
+    columns = (declare("number", "bigint"), declare("member", "integer", pii=True))
+    desk.table = sales(columns, event_time=None)
+    desk.land(FIRST, f"{big},17", ",", header="number,member")
+    desk.land(SECOND, f"{big},17", header="number,member")
+    desk.take(FIRST, SECOND)
+    first, missing, second = desk.rows()
+    assert (first["number"], second["number"]) == (big, big)
+    assert first["member"] == second["member"] == pseudonyms(KEY)("17")
+    assert (missing["number"], missing["member"]) == (None, None)
+
+
+def test_a_landing_folder_may_have_any_name(desk, tmp_path) -> None:
+    desk.landing = tmp_path / "nightly dumps, größe 100% [new]"
+    desk.land_amounts(FIRST, 2.5)
+    desk.take(FIRST)
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+
+
+def test_what_is_not_committed_is_not_there_and_the_next_try_starts_afresh(
+    desk, lake, monkeypatch
+) -> None:
+    desk.land_amounts(FIRST, 2.5)
+
+    def broken(connection, *arguments):
+        publish(connection, *arguments)
+        raise ConnectionError("the process ends here")
+
+    publish = module.publish
+    monkeypatch.setattr(module, "publish", broken)
+    with pytest.raises(ConnectionError):
+        desk.take(FIRST)
+    assert desk.ledger() == []
+    assert lake.rows("select table_name from duckdb_tables() where table_name = 'sales'") == []
+    monkeypatch.undo()
+    desk.take(FIRST)
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+    assert len(desk.rows()) == 1
+
+
+def test_a_repaired_contract_replays_the_landing_files(desk, sales) -> None:
+    desk.land(FIRST, f"10010,{FIRST} 09:00:00,1,2.5,ann,web", f"1002,{FIRST} 09:00:00,1,1,ann,web")
+    desk.take(FIRST)
+    assert desk.visible(FIRST) == [(FIRST, 1.0)]
+    columns = [c.model_copy(update={"tests": ()}) for c in sales().columns]
+    desk.take(FIRST, table=sales(tuple(columns), checksum="v2"))
+    assert desk.visible(FIRST) == [(FIRST, 1.0), (FIRST, 2.5)]
+
+
+def test_a_contract_may_gain_a_column_and_lose_one(desk, sales, declare) -> None:
+    desk.land_amounts(FIRST, 1.0)
+    desk.take(FIRST)
+    kept = [c for c in sales().columns if c.name != "channel"]
+    desk.land(
+        SECOND,
+        f"1001,{SECOND} 09:00:00,1,2.5,ann,late",
+        header="order,sold_at,quantity,amount,customer,note",
+    )
+    desk.take(SECOND, table=sales((*kept, declare("note")), checksum="v2"))
+    assert [(row["channel"], row["note"]) for row in desk.rows()] == [("web", None), (None, "late")]
+
+
+def test_a_simulated_shop_loses_no_line(lake, spark, small_shop, parsed) -> None:
+    [table] = declared(parsed).tables
+    files = sorted(small_shop.summary.dumps.glob("*.csv.gz"))
+    last = small_shop.summary.last
+    days = [last - timedelta(days=n) for n in reversed(range(30))]
+    done = module.take_in(lake, lambda: spark, table, days, str(small_shop.landing), KEY)
+    lines = {}
+    for file in files:
+        with gzip.open(file, "rt", newline="") as text:
+            lines[file.name[:10]] = sum(1 for _ in csv.reader(text)) - 1
+    read = {str(d.landed.day): d.read for d in done.deliveries if d.landed.file}
+    stored = lake.rows("select count(*) as n from raw.order_lines")[0]["n"]
+    rejected = lake.rows("select count(*) as n from quarantine.order_lines")[0]["n"]
+    assert read == lines
+    assert sum(lines.values()) == small_shop.summary.lines == stored + rejected
+    assert stored == sum(d.accepted for d in done.deliveries)
+    assert done.held == ()

@@ -1,0 +1,61 @@
+"""The linear path is the ridge logistic regression it says it is."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from ml.linear import LinearPath
+from ml.preprocessing import Encoded
+
+
+@pytest.fixture
+def inputs() -> Encoded:
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(0, 8, (500, 3)).astype(np.float32)
+    positions[:, 2] = 0.0  # a constant column
+    positions[rng.random(500) < 0.2, 1] = np.nan
+    return Encoded(torch.from_numpy(positions), torch.from_numpy(rng.integers(4, size=(500, 1))))
+
+
+@pytest.fixture
+def labels(inputs: Encoded) -> torch.Tensor:
+    odds = inputs.positions[:, 0] - 4 + inputs.positions[:, 1].isnan() + inputs.codes[:, 0]
+    return (torch.rand(500, generator=torch.Generator().manual_seed(1)) < odds.sigmoid()).float()
+
+
+def test_it_equals_sklearn_on_standardised_columns(inputs: Encoded, labels: torch.Tensor) -> None:
+    path, weights = LinearPath(3, [5]), torch.linspace(0.5, 1.5, 500)
+    path.fit(inputs, labels, weights, inverse_ridge=0.1)
+    missing = inputs.positions.isnan()
+    filled = torch.where(missing, inputs.positions.nanmedian(dim=0).values, inputs.positions)
+    numbers = torch.cat([filled, missing], dim=1).double()
+    spread = numbers.std(dim=0, correction=0)
+    numbers = (numbers - numbers.mean(dim=0)) / torch.where(spread > 0, spread, 1.0)
+    levels = torch.nn.functional.one_hot(inputs.codes[:, 0], 5) - 0.0
+    levels = levels - levels.mean(dim=0)
+    design = torch.cat([numbers, levels], dim=1).numpy()
+    model = LogisticRegression(C=0.1, tol=1e-9, max_iter=2000)
+    model.fit(design, labels.numpy(), sample_weight=weights.numpy())
+    found = path(inputs.positions, inputs.codes).numpy()
+    assert found == pytest.approx(model.decision_function(design), abs=1e-3)
+
+
+def test_a_level_without_training_rows_stays_neutral(inputs: Encoded, labels: torch.Tensor) -> None:
+    path = LinearPath(3, [5])
+    path.fit(inputs, labels, torch.ones(500), inverse_ridge=0.1)
+    assert path.weight[-1] == 0.0
+    assert path.weight[-2] > path.weight[-5]
+
+
+def test_rows_without_numbers_or_without_categories_are_fitted(
+    inputs: Encoded, labels: torch.Tensor
+) -> None:
+    none = torch.empty(500, 0)
+    for path, given in (
+        (LinearPath(0, [5]), Encoded(none, inputs.codes)),
+        (LinearPath(3, []), Encoded(inputs.positions, none.long())),
+    ):
+        path.fit(given, labels, torch.ones(500), inverse_ridge=1.0)
+        logits = path(given.positions, given.codes)
+        assert ((logits > 0) == (labels > 0)).float().mean() > 0.55

@@ -1,0 +1,74 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from errors import SetupError
+from resources.dbt import dbt_project, manifest
+from resources.settings import Settings
+
+PROJECT = """name: tiny
+version: "1.0.0"
+config-version: 2
+profile: leeway
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text(PROJECT)
+    (folder / "models" / "one.sql").write_text("select 1 as one")
+    return folder
+
+
+def names(home: Path, project: Path) -> set[str]:
+    manifest.cache_clear()  # as in the next process
+    return {node["name"] for node in manifest(home, project)["nodes"].values()}
+
+
+def test_a_changed_model_is_parsed_again_and_an_unchanged_project_is_not(
+    tmp_path: Path, project: Path
+) -> None:
+    home = tmp_path / "home"
+    assert names(home, project) == {"one"}
+    written = home / "dbt" / "tiny" / "manifest.json"
+    parsed_at = written.stat().st_mtime_ns
+    assert names(home, project) == {"one"}
+    assert written.stat().st_mtime_ns == parsed_at
+
+    added = project / "models" / "two.sql"
+    added.write_text("select 2 as two")
+    os.utime(added, ns=(parsed_at + 10**9, parsed_at + 10**9))
+    assert names(home, project) == {"one", "two"}
+
+
+def test_a_deleted_model_is_gone_and_a_renamed_one_has_its_new_name(
+    tmp_path: Path, project: Path
+) -> None:
+    home = tmp_path / "home"
+    (project / "models" / "two.sql").write_text("select 2 as two")
+    assert names(home, project) == {"one", "two"}
+    (project / "models" / "two.sql").unlink()
+    (project / "models" / "one.sql").rename(project / "models" / "first.sql")
+    assert names(home, project) == {"first"}
+
+
+def test_a_folder_without_a_project_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=f"DBT_PROJECT_DIR is {tmp_path}, which has no dbt_proj"):
+        dbt_project(Settings(home=tmp_path, dbt_project_dir=tmp_path))
+
+
+def test_a_project_that_does_not_parse_is_refused_with_dbt_s_words(
+    tmp_path: Path, project: Path
+) -> None:
+    (project / "models" / "broken.sql").write_text("select * from {{ ref('nowhere') }}")
+    with pytest.raises(SetupError, match=r"(?s)cannot parse .*tiny.*nowhere"):
+        manifest(tmp_path / "home", project)
+
+
+def test_a_project_without_a_profile_uses_leeway_s(tmp_path: Path, project: Path) -> None:
+    own = dbt_project(Settings(home=tmp_path, dbt_project_dir=project))
+    assert (own.profiles_dir / "profiles.yml").exists()
+    assert own.target_path == tmp_path / "dbt" / "tiny"

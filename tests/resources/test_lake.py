@@ -1,0 +1,149 @@
+import sqlite3
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import ledger
+from errors import SetupError
+from resources.lake import Lake, attach, is_lock, literal, quoted
+
+ALERT = {"day": date(2024, 1, 1), "kind": "held", "subject": "order_lines", "message": "why"}
+
+
+def count(lake: Lake) -> int:
+    return lake.rows("select count(*) as n from ledger.alerts")[0]["n"]
+
+
+def test_a_committed_transaction_is_seen_by_another_process_s_connection(lake: Lake) -> None:
+    lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+    other = attach(lake.catalog, lake.data, threads=1)
+    assert other.execute("select count(*) from lake.ledger.alerts").fetchall() == [(1,)]
+
+
+def test_a_transaction_that_raises_leaves_nothing(lake: Lake) -> None:
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
+        ledger.insert(connection, "alerts", ALERT)
+        connection.execute("create table ml.half_done (x integer)")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lake.transact(work)
+    assert count(lake) == 0
+    assert lake.rows("select table_name from duckdb_tables() where table_name = 'half_done'") == []
+
+
+def test_the_lake_works_on_after_a_transaction_that_raised(lake: Lake) -> None:
+    with pytest.raises(duckdb.Error):
+        lake.transact(lambda connection: connection.execute("select * from ml.not_there"))
+    lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+    assert count(lake) == 1
+
+
+def test_a_writer_that_came_between_is_waited_out_by_trying_again(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """SQLite refuses a write that began before another writer's commit, without any waiting."""
+    tries = []
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
+        tries.append(count(lake))
+        connection.execute("select * from ledger.alerts").fetchall()
+        if len(tries) == 1:
+            catalog = sqlite3.connect(tmp_path / "lake" / "catalog.sqlite")
+            catalog.execute("create table written_between (x integer)")
+            catalog.commit()
+            catalog.close()
+        ledger.insert(connection, "alerts", ALERT)
+
+    lake.transact(work)
+    assert len(tries) == 2
+    assert count(lake) == 1
+
+
+def test_two_writers_of_one_table_both_succeed(lake: Lake) -> None:
+    tries = []
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
+        tries.append(1)
+        connection.execute("alter table ledger.alerts add column if not exists mine integer")
+        if len(tries) == 1:
+            with lake.connect() as other:
+                other.execute("alter table ledger.alerts add column theirs integer")
+
+    lake.transact(work)
+    columns = lake.read("select * from ledger.alerts").column_names
+    assert len(tries) == 2
+    assert columns[-2:] == ["theirs", "mine"]
+
+
+def test_only_a_lock_is_tried_again(lake: Lake) -> None:
+    tries = []
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
+        tries.append(1)
+        connection.execute("select no_such_column from ledger.alerts")
+
+    with pytest.raises(duckdb.BinderException):
+        lake.transact(work)
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "lock"),
+    [
+        (duckdb.IOException("Failed to commit: database is locked"), True),
+        (duckdb.TransactionException("Transaction conflict - attempting to insert"), True),
+        (duckdb.BinderException("column not found"), False),
+        (ValueError("database is locked"), False),
+    ],
+)
+def test_a_lock_is_told_from_other_errors(error: Exception, lock: bool) -> None:
+    assert is_lock(error) is lock
+
+
+def test_a_snapshot_reads_what_was_there_then_and_cannot_be_written(lake: Lake) -> None:
+    lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+    snapshot = lake.snapshot()
+    lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+    query = "select count(*) as n from ledger.alerts"
+    assert lake.snapshot() > snapshot
+    assert lake.read(query, snapshot=snapshot)["n"].to_pylist() == [1]
+    assert lake.read(query)["n"].to_pylist() == [2]
+    with lake.connect(snapshot) as connection, pytest.raises(duckdb.Error):
+        ledger.insert(connection, "alerts", ALERT)
+
+
+def test_an_ordered_read_comes_in_its_order_in_every_batch(lake: Lake) -> None:
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(
+            "create table ml.numbers as select (i * 7919) % 100003 as n from range(100003) t(i)"
+        )
+
+    lake.transact(write)
+    assert lake.read("select n from ml.numbers order by n")["n"].to_pylist() == [*range(100003)]
+
+
+def test_names_with_quotes_are_names(lake: Lake) -> None:
+    name, column, value = quoted("ml", 'odd " name'), quoted('a " b'), literal("it's")
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(f"create table {name} ({column} varchar)")
+        connection.execute(f"insert into {name} values ({value})")
+
+    lake.transact(write)
+    assert lake.rows(f"select * from {name}") == [{'a " b': "it's"}]
+
+
+def test_an_unknown_kind_of_catalog_is_refused_with_the_kinds_that_are_known(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(SetupError, match="'mysql'.*sqlite:.*postgres:"):
+        attach("mysql:host=here", str(tmp_path), threads=1)
+
+
+def test_preparing_a_ledger_twice_keeps_its_rows(lake: Lake) -> None:
+    lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+    ledger.prepare(lake)
+    assert count(lake) == 1

@@ -1,0 +1,123 @@
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml.schema import Schema
+from ml.tabular import TabularModel, TrainConfig
+from ml.tracker import Tracker
+from ml.training import fit
+from resources.registry import Registry, registry_of
+from resources.settings import Settings
+
+ROWS, MODEL = 600, "repeat_purchase"
+
+
+def table() -> pa.Table:
+    rng = np.random.default_rng(3)
+    visits = rng.poisson(3, ROWS)
+    return pa.table(
+        {
+            "customer_id": [f"c{i}" for i in range(ROWS)],
+            "as_of": [date(2024, 1, 1)] * ROWS,
+            "visits": pa.array(visits, pa.int32()),
+            "country": ["DE" if i % 3 else "FR" for i in range(ROWS)],
+            "bought": pa.array((rng.random(ROWS) < visits / 8).astype(int), pa.int32()),
+        }
+    )
+
+
+ROW_SCHEMA = Schema.of(table().schema, entity="customer_id", time="as_of", label="bought")
+
+
+def trained(tracker: Tracker) -> TabularModel:
+    rows = table()
+    return fit(rows.slice(0, 500), rows.slice(500), ROW_SCHEMA, TrainConfig(epochs=2), tracker)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    before = mlflow.get_tracking_uri()
+    yield registry_of(Settings(home=tmp_path_factory.mktemp("mlflow")))
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def registered(registry: Registry) -> tuple[str, int, TabularModel]:
+    with registry.run(MODEL, "2024-01-01 candidate", {"kind": "candidate"}) as run:
+        fitted = trained(registry.tracker(run))
+        example = table().select(ROW_SCHEMA.features).slice(0, 5)
+        version = registry.register(MODEL, run, fitted, example, {"kind": "candidate"})
+    return run, version, fitted
+
+
+def test_a_registered_version_predicts_the_same_numbers_after_loading(registry, registered) -> None:
+    _, version, fitted = registered
+    expected = fitted.predict(table())
+    assert np.array_equal(registry.load(MODEL, version).predict(table()), expected)
+
+
+def test_the_served_model_predicts_the_same_numbers_from_raw_columns(registry, registered) -> None:
+    _, version, fitted = registered
+    served = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version}")
+    frame = table().select(ROW_SCHEMA.features).to_pandas()
+    assert np.allclose(served.predict(frame), fitted.predict(table()), rtol=0, atol=1e-6)
+
+
+def test_the_served_model_takes_a_missing_value_of_an_integer_column(registry, registered) -> None:
+    _, version, fitted = registered
+    served = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version}")
+    rows = pa.table({"visits": pa.array([3, None], pa.int32()), "country": ["DE", "FR"]})
+    assert np.allclose(served.predict(rows.to_pandas()), fitted.predict(rows), rtol=0, atol=1e-6)
+
+
+def test_a_finished_run_keeps_its_settings_and_its_curve(registry, registered) -> None:
+    run, _, _ = registered
+    found = registry.client.get_run(run)
+    curve = registry.client.get_metric_history(run, "holdout_loss")
+    assert found.info.status == "FINISHED"
+    assert found.data.params["train_rows"] == "500"
+    assert [point.step for point in curve] == [1, 2]
+
+
+def test_an_error_fails_the_run_and_registers_nothing(registry, registered) -> None:
+    before = len(registry.client.search_model_versions(f"name = '{MODEL}'"))
+    with (
+        pytest.raises(ZeroDivisionError),
+        registry.run(MODEL, "2024-01-02 candidate", {"kind": "candidate"}) as run,
+    ):
+        raise ZeroDivisionError
+    assert registry.client.get_run(run).info.status == "FAILED"
+    assert len(registry.client.search_model_versions(f"name = '{MODEL}'")) == before
+
+
+def test_the_alias_points_where_it_was_told_last(registry, registered) -> None:
+    _, version, _ = registered
+    registry.point(MODEL, version)
+    registry.point(MODEL, version)
+    found = registry.client.get_model_version_by_alias(MODEL, "champion")
+    assert int(found.version) == version
+
+
+def test_a_document_can_be_read_again(registry, registered) -> None:
+    run, _, _ = registered
+    url = registry.document(run, "calibration/features.json", '{"days": 84, "name": "größe"}')
+    assert registry.read(run, "calibration/features.json") == '{"days": 84, "name": "größe"}'
+    assert run in url
+
+
+def test_artifacts_stay_in_home(registry, registered) -> None:
+    run, _, _ = registered
+    place = registry.client.get_run(run).info.artifact_uri.removeprefix("file://")
+    assert Path(place).is_relative_to(Path(registry.artifacts))
+    assert not (Path(os.curdir) / "mlruns").exists()
+
+
+def test_a_tracking_server_decides_itself_where_artifacts_go(tmp_path: Path) -> None:
+    served = registry_of(Settings(home=tmp_path, mlflow_uri="http://mlflow:5000"))
+    assert served.artifacts == ""
