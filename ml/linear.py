@@ -1,6 +1,10 @@
 """The linear half of the `tabular` estimator: a ridge logistic regression, solved exactly.
 
-It extrapolates calmly where the network has seen few rows; their mean beats either alone.
+On few rows the average of both beats either alone: log loss 0.558 against 0.559 (this path) and
+0.562 (network) on the simulated shop with 4,700 to 9,800 rows, 0.4084 against 0.4125 and 0.4093 on
+the real shop with 18,000 to 53,000; with 100,000 the network alone was best. Measured with one
+seed, an inverse ridge of 0.03 and the best of the fixed shares 0.35, 0.5 and 0.65, on the decision
+days that the defaults were chosen on.
 """
 
 from collections.abc import Sequence

@@ -9,8 +9,9 @@ here and has an input of its own there; a missing category and an unseen one are
 A column that all rows of a day share (season, the shop's trend) is left out: rows are many but it
 has only as many observations as there are training days, so whatever is learned from it is the
 identity of those days. Held-out entities share the days and can not show it; later days do.
-Without such columns the network's log loss on the real shop was 0.3745 instead of 0.3849 (mean of
-decision days 2011-01-30, 04-10, 06-12 and 07-31).
+Leaving them out took the network's mean log loss on the real shop from 0.3814 to 0.3745 and its
+calibration error from 0.054 to 0.033 (decision days 2011-01-30, 04-10, 06-12, 07-31), at the price
+of 0.0006 ROC AUC.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,6 +1,7 @@
 """The `leeway` command."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 out, err = Console(), Console(stderr=True)
-NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently")
+NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 
@@ -55,7 +56,12 @@ def run(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"])],
 ) -> None:
     """Load a history and decide day by day; interrupted, it goes on where it stopped."""
+    from shown import show_status
+    from state import opened
+    from status import status as read
+
     work(first.date(), last.date())
+    show_status(out, read(*opened()))
 
 
 @app.command()
@@ -120,6 +126,7 @@ def progress() -> Iterator:
 def main() -> None:
     """Run the command; an expected error is one message and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module="dagster")  # beta notices are the developers' to read
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.ERROR)

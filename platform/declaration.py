@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import date
+from hashlib import md5, sha256
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import available_timezones
 
@@ -190,6 +191,8 @@ class MlModel(Meta):
     description: str = ""
     features_schema: str
     label_schema: str
+    features_checksum: str
+    label_checksum: str
 
 
 class Declaration(Declared):
@@ -267,8 +270,6 @@ def _table(node: Mapping[str, Any], tests: Mapping[tuple[str, str], list[Test]])
 
 def _contract_checksum(columns: tuple[Column, ...], ingest: Ingest) -> str:
     """Hash what decides about rows, so that a changed contract takes a file in again."""
-    from hashlib import sha256
-
     parts = [column.model_dump_json() for column in columns]
     return sha256(
         "\n".join([*parts, ingest.event_time or "", ingest.timezone]).encode()
@@ -315,7 +316,22 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
         description=node.get("description") or "",
         features_schema=tables[meta.features.table]["schema"],
         label_schema=tables[meta.label.table]["schema"],
+        features_checksum=lineage_checksum(manifest, tables[meta.features.table]["unique_id"]),
+        label_checksum=lineage_checksum(manifest, tables[meta.label.table]["unique_id"]),
     )
+
+
+def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """Return one hash for all the SQL that makes a table: its model's and that of those upstream.
+
+    The same as dbt writes to `ledger.partitions` (macro `lineage_checksum`).
+    """
+    lineage = [unique_id]
+    for node in lineage:  # grows while it is walked
+        parents = manifest["nodes"][node]["depends_on"]["nodes"]
+        lineage += [p for p in parents if p.startswith("model.") and p not in lineage]
+    checksums = sorted(manifest["nodes"][node]["checksum"]["checksum"] for node in lineage)
+    return md5(",".join(checksums).encode(), usedforsecurity=False).hexdigest()
 
 
 def _require_columns(
@@ -349,8 +365,8 @@ def _parse(kind: type[T], values: Any, file: str, prefix: str) -> T:
         raise DeclarationError(file, key, first["input"], fix) from error
 
 
-def _fields(kind: type[BaseModel], place: list[str]) -> list[str]:
+def _fields(kind: Any, place: list[str]) -> list[str]:
     """Return the keys that stand at a place inside a declaration."""
     for name in place:
-        kind = kind.model_fields[name].annotation or kind
+        kind = kind.model_fields[name].annotation
     return list(kind.model_fields)

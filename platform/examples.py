@@ -64,10 +64,19 @@ def schema(model: MlModel, rows: pa.Table) -> Schema:
 
 
 def count_labelled(lake: Lake, model: MlModel, days: Sequence[date]) -> int:
-    """Return how many labelled rows `days` have."""
+    """Return how many labelled rows `days` have; none where labels have never been built."""
+    if not exists(lake, model.label_schema, model.label.table):
+        return 0
     table, time = quoted(model.label_schema, model.label.table), quoted(model.time)
     query = f"select count(*) as rows from {table} where {time} in (select unnest(?))"
     return int(lake.rows(query, [list(days)])[0]["rows"])
+
+
+def exists(lake: Lake, schema: str, table: str) -> bool:
+    """Return whether a table has been made."""
+    query = """select 1 from information_schema.tables
+    where table_catalog = 'lake' and table_schema = ? and table_name = ?"""
+    return bool(lake.rows(query, [schema, table]))
 
 
 def replace_days(

@@ -60,7 +60,9 @@ class History:
             done = set(ledger.days_taken(self.lake, table.name))
             self.by_month("ingest", (day for day in days if day not in done))
         unlabelled = self.unlabelled()
-        done = set(ledger.days_built(self.lake, self.feature_tables()))
+        models = self.declaration.models
+        current = {model.features.table: model.features_checksum for model in models}
+        done = set(ledger.days_built(self.lake, current))
         self.by_month("history", unlabelled)
         self.by_month("features", (d for d in days if d not in done and d not in unlabelled))
 
@@ -114,12 +116,9 @@ class History:
         missing: set[date] = set()
         for model in self.declaration.models:
             matured = days_between(self.first, self.last - timedelta(model.label.horizon_days))
-            missing |= set(matured) - set(ledger.days_built(self.lake, [model.label.table]))
+            built = ledger.days_built(self.lake, {model.label.table: model.label_checksum})
+            missing |= set(matured) - set(built)
         return missing
-
-    def feature_tables(self) -> list[str]:
-        """Return the tables that models read features from."""
-        return sorted({model.features.table for model in self.declaration.models})
 
 
 def load_history(first: date, last: date, progress: Progress) -> History:

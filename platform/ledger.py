@@ -5,6 +5,7 @@ Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, p
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ TABLES = {
     "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
         written_at timestamp""",
     "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
-        statistic double, threshold double, reason varchar, version integer,
+        statistic double, threshold double, reason varchar, since date, version integer,
         written_at timestamp""",
     "decisions": """model varchar, as_of date, kind varchar, lane varchar, reasons varchar,
         evidence varchar, written_at timestamp""",
@@ -143,12 +144,16 @@ def days_taken(lake: Lake, table: str) -> list[date]:
     return [row["day"] for row in lake.rows(query, [table])]
 
 
-def days_built(lake: Lake, tables: list[str]) -> list[date]:
-    """Return the days that all of `tables` have been built for."""
+def days_built(lake: Lake, checksums: Mapping[str, str]) -> list[date]:
+    """Return the days that every table has been built for by its model as it is now.
+
+    checksums: table → checksum of the dbt models that make it; older ones do not count.
+    """
     found = lake.rows(
-        """select day from ledger.partitions where table_name in (select unnest(?))
+        """select day from ledger.partitions
+        where (table_name, checksum) in (select (unnest(?), unnest(?)))
         group by day having count(distinct table_name) = ?""",
-        [tables, len(tables)],
+        [list(checksums), list(checksums.values()), len(checksums)],
     )
     return [row["day"] for row in found]
 

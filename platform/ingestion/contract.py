@@ -84,7 +84,8 @@ def validator(table: RawTable, key: bytes) -> Callable[[Iterator[pd.DataFrame]],
                 if column.pii:
                     values = frame[column.name]
                     if column.data_type in ("integer", "bigint"):
-                        values = values.astype("Int64")  # beside a missing value 17 reads 17.0
+                        # beside a missing value pandas reads 17 as 17.0
+                        values = values.astype("Int64").astype(object)
                     frame[column.name] = values.map(pseudonym, na_action="ignore")
             frame["_reasons"] = reasons
             frame["_fields"] = [

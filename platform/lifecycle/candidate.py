@@ -8,9 +8,9 @@ import pyarrow as pa
 import ledger
 from declaration import MlModel
 from lifecycle import store, training_set
+from ml.estimators import estimator
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
-from ml.training import fit
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -46,7 +46,8 @@ def fit_and_register(
     as_of = date.fromisoformat(manifest["as_of"])
     tags = version_tags(manifest, kind)
     with registry.run(model.name, f"{as_of} {kind}", tags) as run_id:
-        fitted = fit(rows, holdout, columns, config, registry.tracker(run_id), weights)
+        learn = estimator(model.train.estimator).fit
+        fitted = learn(rows, holdout, columns, config, registry.tracker(run_id), weights)
         registry.document(run_id, "training_set.json", store.encoded(manifest))
         example = rows.select(columns.features).slice(0, 5)
         version = registry.register(model.name, run_id, fitted, example, tags)

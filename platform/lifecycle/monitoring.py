@@ -39,6 +39,7 @@ class Check:
     statistic: float
     threshold: float
     reason: str
+    since: date | None = None  # first day of what the alarm is about
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ def _current(lake: Lake, model: MlModel, as_of: date) -> tuple[dict[str, ColumnS
 
 def _check(name: str, state: AlarmState) -> Check:
     severity: Literal["ERROR", "WARN"] = "ERROR" if state.calibrated else "WARN"
-    return Check(name, not state.raised, severity, state.statistic, state.threshold, state.reason)
+    values = (state.statistic, state.threshold, state.reason, state.since)
+    return Check(name, not state.raised, severity, *values)
 
 
 def _incident_check(findings: Sequence[Finding]) -> Check:

@@ -17,15 +17,32 @@ def windows_of(model: MlModel) -> splits.Windows:
     )
 
 
-def split_of(model: MlModel, as_of: date, lane: str, champion_decided: date | None) -> splits.Split:
-    """Return a decision day's split.
-
-    Only days after the champion was decided judge it: its refit has learned from labels that
-    reach up to that day, so earlier days are not unseen.
-    """
-    unseen = champion_decided + timedelta(days=1) if champion_decided else None
+def split_of(model: MlModel, as_of: date, lane: str, judged_from: date | None) -> splits.Split:
+    """Return a decision day's split; days before `judged_from` do not judge."""
     make = splits.alarm if lane == "alarm" else splits.normal
-    return make(as_of, windows_of(model), unseen)
+    return make(as_of, windows_of(model), judged_from)
+
+
+def judged_from(lake: Lake, model: MlModel, as_of: date, lane: str) -> date | None:
+    """Return the first day that may judge a candidate of a decision day, None for any.
+
+    Days up to the champion's decision are not unseen: its refit has learned from labels that reach
+    up to that day. In the alarm lane days before the alarm's cause are of a world that is gone.
+    """
+    decided = champion_decided_on(lake, model, as_of)
+    unseen = [decided + timedelta(days=1)] if decided else []
+    since = alarm_since(lake, model, as_of) if lane == "alarm" else None
+    return max([*unseen, *([since] if since else [])], default=None)
+
+
+def alarm_since(lake: Lake, model: MlModel, as_of: date) -> date | None:
+    """Return the first day of the loss alarm that is up on a day, or None."""
+    found = lake.rows(
+        """select since from ledger.checks
+        where model = ? and as_of = ? and name = 'performance' and not passed""",
+        [model.name, as_of],
+    )
+    return found[0]["since"] if found else None
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+import examples
 from declaration import MlModel
 from errors import NoEvidenceError
-from examples import replace_days
 from resources.lake import Lake, quoted
 
 DOCUMENT = "as_of date, document varchar"
@@ -28,7 +28,7 @@ def performance(model: MlModel) -> str:
 def keep(lake: Lake, model: MlModel, what: str, as_of: date, document: Mapping[str, Any]) -> None:
     """Keep a JSON document of a day, replacing an earlier one."""
     rows = pa.table({"as_of": [as_of], "document": [encoded(document)]})
-    replace_days(lake, f"{model.name}_{what}", [as_of], rows, "as_of", DOCUMENT)
+    examples.replace_days(lake, f"{model.name}_{what}", [as_of], rows, "as_of", DOCUMENT)
 
 
 def kept(lake: Lake, model: MlModel, what: str, as_of: date) -> dict[str, Any]:
@@ -53,6 +53,4 @@ def encoded(document: Mapping[str, Any] | Sequence[Any]) -> str:
 
 def exists(lake: Lake, table: str) -> bool:
     """Return whether `ml.<table>` has been written to."""
-    query = """select 1 from information_schema.tables
-    where table_catalog = 'lake' and table_schema = 'ml' and table_name = ?"""
-    return bool(lake.rows(query, [table]))
+    return examples.exists(lake, "ml", table)

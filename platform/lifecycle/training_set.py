@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -13,7 +14,7 @@ from examples import labelled, schema
 from ledger import champion_on
 from lifecycle import store
 from lifecycle.quality import blocked_days
-from lifecycle.splits import champion_decided_on, split_of, windows_of
+from lifecycle.splits import judged_from, split_of, windows_of
 from ml import splits
 from ml.fingerprint import by_day
 from ml.schema import Schema
@@ -30,8 +31,8 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
     NoEvidenceError for too few rows, or for days that different dbt models have made.
     """
     lane, reasons = decided(lake, model, as_of)
-    decided_on = champion_decided_on(lake, model, as_of)
-    split = split_of(model, as_of, lane, decided_on)
+    first = judged_from(lake, model, as_of, lane)
+    split = split_of(model, as_of, lane, first)
     snapshot = lake.snapshot()
     blocked = sorted(blocked_days(lake, model) & set(split.days))
     rows = labelled(lake, model, without(split.days, blocked), snapshot)
@@ -47,7 +48,7 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
         "lane": lane,
         "reasons": reasons,
         "champion": champion_on(lake, model.name, as_of),
-        "champion_decided_on": decided_on and decided_on.isoformat(),
+        "judged_from": first and first.isoformat(),
         "spec": json.loads(model.model_dump_json()),
         "windows": vars(windows_of(model)),
         "train_days": [day.isoformat() for day in split.train_days],
@@ -81,12 +82,12 @@ def rows_of(
 
 def split_from(model: MlModel, manifest: dict[str, Any]) -> splits.Split:
     """Return the split that a manifest was made with."""
-    decided_on = manifest["champion_decided_on"]
+    first = manifest["judged_from"]
     return split_of(
         model,
         date.fromisoformat(manifest["as_of"]),
         manifest["lane"],
-        date.fromisoformat(decided_on) if decided_on else None,
+        date.fromisoformat(first) if first else None,
     )
 
 
@@ -126,8 +127,11 @@ def checksums(lake: Lake, model: MlModel, days: tuple[date, ...]) -> dict[str, s
 
 def commit() -> str:
     """Return the code's commit, with `+` where files differ from it; `unknown` outside git."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
     done = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty=+"],
+        [git, "describe", "--always", "--abbrev=40", "--dirty=+"],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

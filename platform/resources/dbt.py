@@ -46,7 +46,7 @@ def dbt_resource(settings: Settings) -> DbtCliResource:
     return DbtCliResource(
         project_dir=dbt_project(settings),
         dbt_executable=DBT,
-        global_config_flags=["--no-use-colors", "--quiet"],
+        global_config_flags=["--no-use-colors"],  # not --quiet: it hides what Dagster reads
     )
 
 

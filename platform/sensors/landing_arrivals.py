@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from dagster import (
     DefaultSensorStatus,
@@ -53,7 +54,11 @@ def landing_arrivals(
             frontier = ledger.frontier_day(lake, table.name)
             if frontier is None:
                 return SkipReason(f"{table.name} has no history yet: load it with `leeway run`")
-            files = landed(table, landing, max(start, frontier - LOOK_BACK), frontier + LOOK_AHEAD)
+            first, last = (
+                max(start, frontier - LOOK_BACK),
+                min(frontier + LOOK_AHEAD, over_by(table)),
+            )
+            files = landed(table, landing, first, last)
             for day in arrived(files, ledger.taken_in(lake, table.name)):
                 request = day_steps(declaration, day, start)[0] if day > frontier else None
                 key = f"{table.name}:{day}:{files[day].timestamp()}"
@@ -64,6 +69,11 @@ def landing_arrivals(
         return [asked[day] for day in sorted(asked)][:MOST_PER_TICK]
 
     return evaluate
+
+
+def over_by(table: RawTable) -> date:
+    """Return the newest day that is over on a table's clock: only such a day is a partition."""
+    return datetime.now(ZoneInfo(table.ingest.timezone)).date() - timedelta(days=1)
 
 
 def landed(table: RawTable, landing: str, first: date, last: date) -> dict[date, datetime]:

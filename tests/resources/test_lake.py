@@ -139,7 +139,7 @@ def test_names_with_quotes_are_names(lake: Lake) -> None:
 def test_an_unknown_kind_of_catalog_is_refused_with_the_kinds_that_are_known(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(SetupError, match="'mysql'.*sqlite:.*postgres:"):
+    with pytest.raises(SetupError, match=r"'mysql'.*sqlite:.*postgres:"):
         attach("mysql:host=here", str(tmp_path), threads=1)
 
 

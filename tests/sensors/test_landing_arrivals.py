@@ -1,0 +1,119 @@
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from dagster import Definitions, asset, build_sensor_context, define_asset_job
+
+import ledger
+from assets.partitions import daily
+from declaration import declared
+from sensors.landing_arrivals import arrived, landing_arrivals
+
+FRONTIER = date(2024, 3, 10)
+NOW = datetime(2024, 3, 11, 5)
+
+
+def test_a_file_that_was_never_taken_in_has_arrived() -> None:
+    assert arrived({FRONTIER: NOW}, {}) == [FRONTIER]
+
+
+def test_a_file_written_after_it_was_taken_in_has_arrived_and_an_older_one_has_not() -> None:
+    files = {FRONTIER: NOW, date(2024, 3, 9): NOW}
+    taken = {FRONTIER: NOW - timedelta(hours=1), date(2024, 3, 9): NOW + timedelta(hours=1)}
+    assert arrived(files, taken) == [FRONTIER]
+
+
+def test_arrivals_come_oldest_first() -> None:
+    days = [date(2024, 3, n) for n in (9, 3, 6)]
+    assert arrived(dict.fromkeys(days, NOW), {}) == sorted(days)
+
+
+@pytest.fixture
+def shop(parsed, lake, instance, tmp_path: Path):
+    """A landing folder with a sensor, and a ledger up to the frontier."""
+
+    class Shop:
+        landing = tmp_path / "landing"
+
+        def land(self, day: date, at: datetime) -> None:
+            path = self.landing / "order_lines" / f"{day}.csv.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            seconds = at.replace(tzinfo=UTC).timestamp()
+            os.utime(path, (seconds, seconds))
+
+        def take(self, day: date, at: datetime) -> None:
+            lake.transact(
+                lambda c: c.execute(
+                    "insert into ledger.deliveries (table_name, day, file, written_at) "
+                    "values ('order_lines', ?, 'file', ?)",
+                    [day, at],
+                )
+            )
+
+        def tick(self):
+            @asset(partitions_def=daily(date(2024, 1, 1), "UTC"))
+            def nothing() -> None: ...
+
+            jobs = [define_asset_job(name, "nothing") for name in ("daily", "ingest")]
+            sensor = landing_arrivals(declared(parsed), str(self.landing), date(2024, 1, 1), jobs)
+            location = Definitions(assets=[nothing], jobs=jobs, sensors=[sensor])
+            context = build_sensor_context(
+                instance, repository_def=location.get_repository_def(), resources={"lake": lake}
+            )
+            return location.resolve_sensor_def("landing_arrivals").evaluate_tick(context)
+
+    return Shop()
+
+
+def test_before_a_history_was_loaded_nothing_is_asked_for(shop) -> None:
+    shop.land(FRONTIER, NOW)
+    assert "has no history yet" in str(shop.tick().skip_message)
+
+
+def test_without_a_change_nothing_is_asked_for(shop) -> None:
+    shop.land(FRONTIER, NOW)
+    shop.take(FRONTIER, NOW + timedelta(minutes=5))
+    assert "nothing new" in str(shop.tick().skip_message)
+
+
+def test_a_new_day_asks_for_daily_work_and_a_changed_old_one_for_its_ingestion(shop) -> None:
+    old, new = FRONTIER - timedelta(days=5), FRONTIER + timedelta(days=1)
+    for day in (old, FRONTIER):
+        shop.land(day, NOW)
+        shop.take(day, NOW + timedelta(minutes=5))
+    shop.land(old, NOW + timedelta(hours=1))
+    shop.land(new, NOW + timedelta(hours=1))
+    requests = shop.tick().run_requests
+    assert [(r.job_name, r.partition_key) for r in requests] == [
+        ("ingest", str(old)),
+        ("daily", str(new)),
+    ]
+    assert requests == shop.tick().run_requests
+    assert requests[1].tags["leeway/step"] == "0"
+
+
+def test_a_file_that_changes_twice_asks_twice(shop) -> None:
+    shop.take(FRONTIER, NOW)
+    shop.land(FRONTIER, NOW + timedelta(hours=1))
+    [first] = shop.tick().run_requests
+    shop.land(FRONTIER, NOW + timedelta(hours=2))
+    [second] = shop.tick().run_requests
+    assert first.run_key != second.run_key
+
+
+def test_a_day_that_is_not_over_is_left_alone_and_the_others_are_not(shop) -> None:
+    today = datetime.now(UTC).date()
+    yesterday = today - timedelta(days=1)
+    shop.take(yesterday - timedelta(days=1), NOW)
+    shop.land(yesterday, NOW)
+    shop.land(today, NOW)
+    [request] = shop.tick().run_requests
+    assert request.partition_key == str(yesterday)
+
+
+def test_the_ledger_says_when_the_newest_file_of_a_day_was_taken_in(shop, lake) -> None:
+    shop.take(FRONTIER, NOW)
+    shop.take(FRONTIER, NOW + timedelta(hours=2))
+    assert ledger.taken_in(lake, "order_lines") == {FRONTIER: NOW + timedelta(hours=2)}

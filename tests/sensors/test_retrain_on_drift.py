@@ -1,0 +1,160 @@
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    Definitions,
+    RunRequest,
+    SkipReason,
+    asset,
+    build_sensor_context,
+    define_asset_job,
+)
+
+import ledger
+from assets.partitions import daily
+from declaration import declared
+from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG
+from resources.lake import Lake
+from sensors.retrain_on_drift import requested, retrain_on_drift
+
+DAY, JOB = date(2024, 5, 1), "repeat_purchase_training"
+
+
+def decision(kind: str = "retrain", day: date = DAY) -> dict[str, Any]:
+    reasons = json.dumps(["performance: loss 0.7, usually 0.5"])
+    return {
+        "model": "repeat_purchase", "as_of": day, "kind": kind, "lane": "alarm", "reasons": reasons,
+    }  # fmt: skip
+
+
+def run(status: DagsterRunStatus, attempt: int = 1, day: date = DAY) -> DagsterRun:
+    tags = {MODEL_TAG: "repeat_purchase", DAY_TAG: str(day), ATTEMPT_TAG: str(attempt)}
+    return DagsterRun(job_name=JOB, status=status, tags=tags)
+
+
+def test_a_retrain_decision_asks_for_a_training_of_its_day() -> None:
+    request = requested(decision(), [], max_attempts=3)
+    assert isinstance(request, RunRequest)
+    assert (request.job_name, request.partition_key) == (JOB, "2024-05-01")
+    assert request.run_key == "repeat_purchase:2024-05-01:alarm:1"
+    assert "loss 0.7" in request.tags["leeway/reason"]
+
+
+def test_two_ticks_ask_for_the_same_run() -> None:
+    first, second = (requested(decision(), [], max_attempts=3) for _ in range(2))
+    assert first == second
+
+
+def test_a_failed_run_leads_to_the_next_attempt() -> None:
+    request = requested(decision(), [run(DagsterRunStatus.FAILURE)], max_attempts=3)
+    assert isinstance(request, RunRequest)
+    assert request.run_key == "repeat_purchase:2024-05-01:alarm:2"
+    assert request.tags[ATTEMPT_TAG] == "2"
+
+
+def test_a_canceled_run_counts_as_an_attempt() -> None:
+    request = requested(decision(), [run(DagsterRunStatus.CANCELED)], max_attempts=3)
+    assert isinstance(request, RunRequest)
+    assert request.tags[ATTEMPT_TAG] == "2"
+
+
+def test_after_the_last_attempt_a_person_is_asked() -> None:
+    failed = [run(DagsterRunStatus.FAILURE, attempt) for attempt in (1, 2, 3)]
+    skipped = requested(decision(), failed, max_attempts=3)
+    assert isinstance(skipped, SkipReason)
+    assert "3 attempts have failed" in str(skipped.skip_message)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        DagsterRunStatus.NOT_STARTED,
+        DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED,
+        DagsterRunStatus.CANCELING,
+    ],
+)
+def test_while_a_training_of_any_day_is_going_none_is_started(status: DagsterRunStatus) -> None:
+    earlier = run(status, day=date(2024, 4, 24))
+    skipped = requested(decision(), [earlier], max_attempts=3)
+    assert isinstance(skipped, SkipReason)
+    assert earlier.run_id in str(skipped.skip_message)
+
+
+def test_a_day_that_was_trained_is_not_trained_again() -> None:
+    skipped = requested(decision(), [run(DagsterRunStatus.SUCCESS)], max_attempts=3)
+    assert isinstance(skipped, SkipReason)
+    assert "trained already" in str(skipped.skip_message)
+
+
+def test_trainings_of_other_days_are_no_attempts_of_this_one() -> None:
+    others = [run(DagsterRunStatus.FAILURE, day=date(2024, 4, n)) for n in (1, 2, 3)]
+    others.append(run(DagsterRunStatus.SUCCESS, day=date(2024, 4, 24)))
+    request = requested(decision(), others, max_attempts=3)
+    assert isinstance(request, RunRequest)
+    assert request.tags[ATTEMPT_TAG] == "1"
+
+
+@pytest.mark.parametrize("kind", ["incident", "wait", "none"])
+def test_any_other_decision_asks_for_nothing_and_says_why(kind: str) -> None:
+    skipped = requested(decision(kind), [], max_attempts=3)
+    assert isinstance(skipped, SkipReason)
+    assert str(skipped.skip_message).startswith(f"2024-05-01: {kind}: performance")
+
+
+def test_without_a_decision_nothing_is_asked_for() -> None:
+    skipped = requested(None, [], max_attempts=3)
+    assert "no decision yet" in str(skipped.skip_message)
+
+
+def code_location(model) -> Definitions:
+    @asset(name="trained", partitions_def=daily(date(2024, 1, 1), "UTC"))
+    def trained() -> None: ...
+
+    return Definitions(
+        assets=[trained],
+        jobs=[define_asset_job(JOB, "trained")],
+        sensors=[retrain_on_drift(model)],
+    )
+
+
+def tick(model, lake: Lake, instance: DagsterInstance):
+    location = code_location(model)
+    context = build_sensor_context(
+        instance, repository_def=location.get_repository_def(), resources={"lake": lake}
+    )
+    sensor = location.resolve_sensor_def("repeat_purchase_retrain_on_drift")
+    return sensor.evaluate_tick(context)
+
+
+def decide(lake: Lake, kind: str, day: date) -> None:
+    row = {"kind": kind, "lane": "alarm", "reasons": '["performance: worse"]', "evidence": "{}"}
+    ledger.put(lake, "decisions", {"model": "repeat_purchase", "as_of": day}, row)
+
+
+def test_on_a_real_instance_only_the_newest_decision_counts(parsed, lake, instance) -> None:
+    [model] = declared(parsed).models
+    assert "no decision yet" in str(tick(model, lake, instance).skip_message)
+    decide(lake, "retrain", DAY)
+    [request] = tick(model, lake, instance).run_requests
+    assert request.run_key == "repeat_purchase:2024-05-01:alarm:1"
+    decide(lake, "none", date(2024, 5, 2))
+    decide(lake, "retrain", date(2024, 3, 1))
+    assert tick(model, lake, instance).run_requests == []
+
+
+def test_on_a_real_instance_a_failed_run_is_tried_again_and_a_successful_one_is_not(
+    parsed, lake, instance
+) -> None:
+    [model] = declared(parsed).models
+    decide(lake, "retrain", DAY)
+    instance.add_run(run(DagsterRunStatus.FAILURE))
+    [request] = tick(model, lake, instance).run_requests
+    assert request.tags[ATTEMPT_TAG] == "2"
+    instance.add_run(run(DagsterRunStatus.SUCCESS, attempt=2))
+    assert "trained already" in str(tick(model, lake, instance).skip_message)

@@ -1,0 +1,79 @@
+import pytest
+from dagster import Definitions, RunRequest, asset, define_asset_job
+
+from errors import RunFailedError, SetupError
+from launch import fail_orphans, held_lock, launch, run_id
+
+
+def location(calls: list[str]) -> Definitions:
+    @asset
+    def counted() -> None:
+        calls.append("counted")
+
+    @asset
+    def broken() -> None:
+        calls.append("broken")
+        try:
+            raise ZeroDivisionError("the scale shows 0 kg")
+        except ZeroDivisionError as error:
+            raise ValueError("no weight was read: plug the scale in") from error
+
+    jobs = [define_asset_job(name, name) for name in ("counted", "broken")]
+    return Definitions(assets=[counted, broken], jobs=jobs)
+
+
+def test_a_run_key_runs_once_and_names_its_run(instance) -> None:
+    calls: list[str] = []
+    request = RunRequest(job_name="counted", run_key="m:2024-05-01:normal:1", tags={"a": "b"})
+    run = launch(location(calls), instance, request, sensor="m_retrain_on_drift")
+    again = launch(location(calls), instance, request)
+    assert run is not None
+    assert run.run_id == run_id("m:2024-05-01:normal:1")
+    assert again is None
+    assert calls == ["counted"]
+    kept = instance.get_run_by_id(run.run_id).tags
+    assert kept["dagster/run_key"] == "m:2024-05-01:normal:1"
+    assert kept["dagster/sensor_name"] == "m_retrain_on_drift"
+    assert kept["a"] == "b"
+
+
+def test_a_request_without_a_key_runs_every_time(instance) -> None:
+    calls: list[str] = []
+    runs = [launch(location(calls), instance, RunRequest(job_name="counted")) for _ in range(2)]
+    assert calls == ["counted", "counted"]
+    assert runs[0].run_id != runs[1].run_id
+
+
+def test_a_failing_run_raises_with_its_step_and_the_first_error_s_words(instance) -> None:
+    request = RunRequest(job_name="broken", run_key="k")
+    with pytest.raises(RunFailedError) as caught:
+        launch(location([]), instance, request)
+    assert f"run {run_id('k')} of broken failed in broken" in str(caught.value)
+    assert "the scale shows 0 kg" in str(caught.value)
+
+
+def test_a_failed_run_keeps_its_key(instance) -> None:
+    calls: list[str] = []
+    request = RunRequest(job_name="broken", run_key="k")
+    with pytest.raises(RunFailedError):
+        launch(location(calls), instance, request)
+    assert launch(location(calls), instance, request) is None
+    assert calls == ["broken"]
+
+
+def test_a_run_of_a_killed_command_is_failed_and_a_finished_one_stays(instance) -> None:
+    calls: list[str] = []
+    run = launch(location(calls), instance, RunRequest(job_name="counted"))
+    job = location(calls).resolve_job_def("counted")
+    left = instance.create_run_for_job(job, tags=dict(run.tags))
+    fail_orphans(instance)
+    assert instance.get_run_by_id(left.run_id).is_failure
+    assert instance.get_run_by_id(run.run_id).is_success
+
+
+def test_two_commands_do_not_work_in_one_home(tmp_path) -> None:
+    taken = pytest.raises(SetupError, match="another `leeway run` works in")
+    with held_lock(tmp_path), taken, held_lock(tmp_path):
+        pass
+    with held_lock(tmp_path):
+        assert (tmp_path / "run.lock").exists()

@@ -1,0 +1,68 @@
+from datetime import date, timedelta
+
+import ledger
+
+MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
+
+
+def promote(lake, day: date, version: int, promoted: bool = True) -> None:
+    row = {
+        "version": version, "candidate": version, "promoted": promoted, "lane": "normal",
+        "reasons": '["better"]', "evidence": '{"checks": [{"name": "rows", "passed": true}]}',
+    }  # fmt: skip
+    ledger.put(lake, "promotions", {"model": MODEL, "as_of": day}, row)
+
+
+def test_a_champion_is_live_from_the_day_after_its_promotion(lake) -> None:
+    promote(lake, DAY, 2)
+    assert ledger.champion_on(lake, MODEL, DAY) is None
+    assert ledger.champion_on(lake, MODEL, DAY + timedelta(days=1)) == 2
+    assert ledger.champion_on(lake, "another", DAY + timedelta(days=1)) is None
+
+
+def test_every_day_keeps_its_own_champion_and_a_rejection_changes_none(lake) -> None:
+    promote(lake, DAY, 2)
+    promote(lake, DAY + timedelta(days=7), 3, promoted=False)
+    promote(lake, DAY + timedelta(days=14), 5)
+    days = [DAY + timedelta(days=n) for n in (1, 8, 14, 15)]
+    assert [ledger.champion_on(lake, MODEL, day) for day in days] == [2, 2, 2, 5]
+
+
+def test_a_verdict_has_its_reasons_and_checks(lake) -> None:
+    assert ledger.verdict_on(lake, MODEL, DAY) is None
+    promote(lake, DAY, 2)
+    found = ledger.verdict_on(lake, MODEL, DAY)
+    assert found["reasons"] == ["better"]
+    assert found["checks"] == [{"name": "rows", "passed": True}]
+
+
+def test_a_row_that_is_put_twice_is_there_once(lake) -> None:
+    promote(lake, DAY, 2)
+    promote(lake, DAY, 3)
+    assert [row["version"] for row in lake.rows("select version from ledger.promotions")] == [3]
+
+
+def test_the_frontier_is_the_newest_decision_whenever_it_was_written(lake) -> None:
+    assert ledger.frontier(lake, MODEL) is None
+    for day in (DAY, DAY - timedelta(days=7)):
+        row = {"kind": "none", "lane": "normal", "reasons": "[]", "evidence": "{}"}
+        ledger.put(lake, "decisions", {"model": MODEL, "as_of": day}, row)
+    assert ledger.frontier(lake, MODEL)["as_of"] == DAY
+    assert ledger.decision_on(lake, MODEL, DAY - timedelta(days=7))["kind"] == "none"
+
+
+def build(lake, table: str, checksum: str) -> None:
+    key = {"table_name": table, "day": DAY}
+    ledger.put(lake, "partitions", key, {"rows": 1, "checksum": checksum})
+
+
+def test_a_day_is_built_when_all_its_tables_are(lake) -> None:
+    build(lake, "f", "made by f")
+    assert ledger.days_built(lake, {"f": "made by f", "l": "made by l"}) == []
+    build(lake, "l", "made by l")
+    assert ledger.days_built(lake, {"f": "made by f", "l": "made by l"}) == [DAY]
+
+
+def test_a_day_that_an_older_model_made_is_not_built(lake) -> None:
+    build(lake, "f", "made by f")
+    assert ledger.days_built(lake, {"f": "made by a changed f"}) == []

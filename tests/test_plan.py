@@ -1,0 +1,75 @@
+from datetime import date, timedelta
+
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from declaration import declared
+from plan import day_steps, model_steps, months, over, training
+
+START, DAY = date(2024, 1, 1), date(2024, 5, 1)
+HORIZON = timedelta(days=14)
+
+
+def span(request) -> tuple[str, str]:
+    if request.partition_key:
+        return request.partition_key, request.partition_key
+    tags = request.tags
+    return tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG]
+
+
+def test_one_day_is_a_partition_and_several_are_a_range() -> None:
+    assert span(over("ingest", DAY, DAY)) == ("2024-05-01", "2024-05-01")
+    several = over("ingest", DAY, DAY + timedelta(days=9), {"leeway/model": "m"})
+    assert several.partition_key is None
+    assert span(several) == ("2024-05-01", "2024-05-10")
+    assert several.tags["leeway/model"] == "m"
+
+
+def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
+    days = [date(2023, 12, 30), date(2023, 12, 31), date(2024, 1, 5), date(2024, 1, 9)]
+    assert list(months(days)) == [(days[0], days[1]), (days[2], days[3])]
+    assert list(months([])) == []
+
+
+def test_a_model_s_labels_mature_before_its_day_is_scored_and_watched(parsed) -> None:
+    [model] = declared(parsed).models
+    steps = model_steps(model, DAY - timedelta(days=7), DAY, START)
+    assert [step.job_name for step in steps] == [
+        "repeat_purchase_maturing", "repeat_purchase_scoring", "repeat_purchase_monitoring",
+    ]  # fmt: skip
+    assert span(steps[0]) == (str(DAY - timedelta(days=20)), str(DAY - HORIZON))
+    assert span(steps[1]) == (str(DAY - timedelta(days=6)), str(DAY))
+    assert span(steps[2]) == (str(DAY), str(DAY))
+
+
+def test_labels_of_days_before_the_first_partition_are_not_asked_for(parsed) -> None:
+    [model] = declared(parsed).models
+    early = model_steps(model, START + timedelta(days=4), START + timedelta(days=9), START)
+    assert not [step for step in early if step.job_name == "repeat_purchase_maturing"]
+    later = model_steps(model, START + timedelta(days=9), START + timedelta(days=16), START)
+    assert span(later[0]) == (str(START), str(START + timedelta(days=2)))
+
+
+def test_labels_that_are_built_are_only_measured(parsed) -> None:
+    [model] = declared(parsed).models
+    steps = model_steps(model, DAY - timedelta(days=1), DAY, START, labels_are_built=True)
+    assert steps[0].job_name == "repeat_purchase_measuring"
+
+
+def test_the_steps_of_a_day_have_keys_that_name_day_and_place(parsed) -> None:
+    steps = day_steps(declared(parsed), DAY, START)
+    assert [step.run_key for step in steps] == [f"2024-05-01:{n}" for n in range(len(steps))]
+    assert steps[0].job_name == "daily"
+    assert {step.tags["leeway/day"] for step in steps} == {"2024-05-01"}
+    assert [step.tags["leeway/step"] for step in steps] == [str(n) for n in range(len(steps))]
+
+
+def test_a_training_s_key_names_model_day_lane_and_attempt() -> None:
+    request = training("m", DAY, "alarm", ["performance: worse", "features: x" * 100], 2)
+    assert request.run_key == "m:2024-05-01:alarm:2"
+    assert request.job_name == "m_training"
+    assert request.tags["leeway/attempt"] == "2"
+    assert request.tags["leeway/reason"].startswith("performance: worse; features")
+    assert len(request.tags["leeway/reason"]) <= 400
