@@ -127,7 +127,9 @@ def main() -> None:
     """Run the command; an expected error is one message and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    warnings.filterwarnings("ignore", module="dagster")  # beta notices are the developers' to read
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    for library in ("dagster", "mlflow", "pyspark", "litestar"):  # notices for their developers
+        warnings.filterwarnings("ignore", module=library)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:

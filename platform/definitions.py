@@ -1,8 +1,10 @@
 """The code location: wiring only. Everything is derived from the dbt project's manifest."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from dagster import (
+    AssetKey,
     AssetSelection,
     Definitions,
     define_asset_job,
@@ -83,8 +85,8 @@ def jobs_of(
     declaration: Declaration, views: AssetSelection, by_day: AssetSelection
 ) -> dict[str, UnresolvedAssetJobDefinition]:
     """Return every job by name; `plan.py` says when each runs."""
-    raw = AssetSelection.keys(*(["raw", table.name] for table in declaration.tables))
-    labels = AssetSelection.keys(*([m.label_schema, m.label.table] for m in declaration.models))
+    raw = keyed(*(["raw", table.name] for table in declaration.tables))
+    labels = keyed(*([m.label_schema, m.label.table] for m in declaration.models))
     selections = {
         "views": views,
         "ingest": raw,
@@ -101,14 +103,12 @@ def model_selections(model: MlModel) -> dict[str, AssetSelection]:
     """Return the assets of every job of one model."""
     name = model.name
     return {
-        f"{name}_maturing": AssetSelection.keys(
-            [model.label_schema, model.label.table], [name, "performance"]
-        ),
-        f"{name}_measuring": AssetSelection.keys([name, "performance"]),
-        f"{name}_scoring": AssetSelection.keys([name, "predictions"]),
-        f"{name}_monitoring": AssetSelection.keys([name, "drift"], [name, "decision"]),
-        f"{name}_decision": AssetSelection.keys([name, "decision"]),
-        f"{name}_training": AssetSelection.keys(
+        f"{name}_maturing": keyed([model.label_schema, model.label.table], [name, "performance"]),
+        f"{name}_measuring": keyed([name, "performance"]),
+        f"{name}_scoring": keyed([name, "predictions"]),
+        f"{name}_monitoring": keyed([name, "drift"], [name, "decision"]),
+        f"{name}_decision": keyed([name, "decision"]),
+        f"{name}_training": keyed(
             *([name, asset] for asset in ("training_set", "candidate", "evaluation", "champion"))
         ),
     }
@@ -122,3 +122,8 @@ def start_of(settings: Settings, declaration: Declaration) -> date:
 def timezone_of(declaration: Declaration) -> str:
     """Return the clock of the partitions, that of the first raw table."""
     return declaration.tables[0].ingest.timezone if declaration.tables else "UTC"
+
+
+def keyed(*keys: Sequence[str]) -> AssetSelection:
+    """Select assets by the parts of their keys."""
+    return AssetSelection.assets(*(AssetKey(list(key)) for key in keys))

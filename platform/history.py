@@ -80,9 +80,10 @@ class History:
 
     def steps(self, model: MlModel, after: date, day: date) -> Iterable[RunRequest]:
         """Return the runs of one decision day; before the first champion only the decision."""
-        if ledger.champion_on(self.lake, model.name, day) is None:
-            return [over(f"{model.name}_decision", day, day)]
-        return model_steps(model, after, day, self.first, labels_are_built=True)
+        champion = ledger.champion_on(self.lake, model.name, day) is not None
+        return model_steps(
+            model, after, day, self.first, has_champion=champion, labels_are_built=True
+        )
 
     def stride(self, model: MlModel) -> int:
         """Return days to the next decision: one while an alarm is up or the span is short."""

@@ -5,7 +5,7 @@ Jobs: `daily`, `views`, `ingest`, `features`, `history` (features and labels tog
 `_monitoring`, `_decision` (where there is nothing to watch yet) and `_training`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 
@@ -48,30 +48,45 @@ def months(days: Sequence[date]) -> Iterator[tuple[date, date]]:
 
 
 def model_steps(
-    model: MlModel, after: date, day: date, start: date, labels_are_built: bool = False
+    model: MlModel,
+    after: date,
+    day: date,
+    start: date,
+    *,
+    has_champion: bool,
+    labels_are_built: bool = False,
 ) -> list[RunRequest]:
     """Return what one model needs for the days after `after` up to the decision day `day`.
 
-    start: the first partition; labels of days before it are not asked for.
+    start: the first partition; labels of days before it are not asked for. Before the first
+    champion there is nothing to score or to watch, only to decide.
     """
-    horizon = timedelta(days=model.label.horizon_days)
     tags = {MODEL_TAG: model.name}
-    matured = max(after + timedelta(days=1) - horizon, start), day - horizon
-    steps = [
-        over(f"{model.name}_scoring", after + timedelta(days=1), day, tags),
-        over(f"{model.name}_monitoring", day, day, tags),
-    ]
-    if matured[0] <= matured[1]:
-        job = "measuring" if labels_are_built else "maturing"
-        steps.insert(0, over(f"{model.name}_{job}", *matured, tags))
-    return steps
+    matured = day - timedelta(days=model.label.horizon_days)
+    oldest = max(after + timedelta(days=1 - model.label.horizon_days), start)
+    steps = []
+    if oldest <= matured and not labels_are_built:
+        steps.append(over(f"{model.name}_maturing", oldest, matured, tags))
+    elif oldest <= matured and has_champion:
+        steps.append(over(f"{model.name}_measuring", oldest, matured, tags))
+    if not has_champion:
+        return [*steps, over(f"{model.name}_decision", day, day, tags)]
+    scoring = over(f"{model.name}_scoring", after + timedelta(days=1), day, tags)
+    return [*steps, scoring, over(f"{model.name}_monitoring", day, day, tags)]
 
 
-def day_steps(declaration: Declaration, day: date, start: date) -> list[RunRequest]:
-    """Return every run of one day of daily work, in the order in which they depend."""
+def day_steps(
+    declaration: Declaration, day: date, start: date, live: Collection[str] = ()
+) -> list[RunRequest]:
+    """Return every run of one day of daily work, in the order in which they depend.
+
+    live: the models that have a champion on that day.
+    """
     steps = [over("daily", day, day)]
     for model in declaration.models:
-        steps += model_steps(model, day - timedelta(days=1), day, start)
+        champion = model.name in live
+        yesterday = day - timedelta(days=1)
+        steps += model_steps(model, yesterday, day, start, has_champion=champion)
     return [
         step.with_replaced_attrs(
             run_key=f"{day}:{number}",

@@ -106,7 +106,9 @@ def _table(lake: Lake, name: str) -> TableStatus:
         [name],
     )[0]
     held = lake.rows(
-        """select day, reason from ledger.deliveries where table_name = ? and status = 'held'
+        """select day, reason from ledger.deliveries where table_name = ?
+        qualify row_number() over (partition by day order by written_at desc) = 1
+            and status = 'held'
         order by day""",
         [name],
     )

@@ -17,7 +17,6 @@ ASSETS = [
     "features/customer_features",
     "features/customer_labels",
     "ledger/deliveries",
-    "ledger/partitions",
     "raw/order_lines",
     f"{MODEL}/candidate",
     f"{MODEL}/champion",
@@ -28,12 +27,8 @@ ASSETS = [
     f"{MODEL}/predictions",
     f"{MODEL}/training_set",
     "staging/int_customer_days",
-    "staging/int_customer_history",
     "staging/int_customer_product_days",
-    "staging/int_customer_products",
-    "staging/int_customer_rhythm",
     "staging/int_order_lines",
-    "staging/int_shop_momentum",
     "staging/stg_shop__order_lines",
 ]
 JOBS = [

@@ -93,13 +93,23 @@ def _audited(
     for file in changed:
         read, accepted, medians = _counts(table, file, statistics, known)
         before = [found for day, found in recent if day < file.day]
-        reason = file.problem or hold_reason(
-            read, accepted, medians, before, table.ingest.max_reject_rate
+        reason = (
+            file.problem
+            or _withdrawn(file, published)
+            or hold_reason(read, accepted, medians, before, table.ingest.max_reject_rate)
         )
         deliveries.append(Delivery(file, read, accepted, medians, reason, max(file.day, frontier)))
         if not reason:
             recent.append((file.day, medians))
     return deliveries
+
+
+def _withdrawn(file: Landed, published: Sequence[dict]) -> str | None:
+    """Return why a day that has lost its file is held: its rows stay until a person decides."""
+    rows = [row["rows_accepted"] for row in published if row["day"] == file.day]
+    if file.file or not sum(rows):
+        return None
+    return f"the file is gone, {rows[-1]} rows of it are published"
 
 
 def _counts(

@@ -49,8 +49,7 @@ def fit_and_register(
         learn = estimator(model.train.estimator).fit
         fitted = learn(rows, holdout, columns, config, registry.tracker(run_id), weights)
         registry.document(run_id, "training_set.json", store.encoded(manifest))
-        example = rows.select(columns.features).slice(0, 5)
-        version = registry.register(model.name, run_id, fitted, example, tags)
+        version = registry.register(model.name, run_id, fitted, tags)
     row = {
         "as_of": as_of,
         "kind": kind,

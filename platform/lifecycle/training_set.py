@@ -74,8 +74,9 @@ def rows_of(
     lake: Lake, model: MlModel, manifest: dict[str, Any], split: splits.Split
 ) -> tuple[splits.Parts, Schema]:
     """Return the labelled rows of a split, read at the manifest's snapshot, and their columns."""
-    blocked = blocked_days(lake, model)
-    rows = labelled(lake, model, without(split.days, blocked), manifest["snapshot"])
+    snapshot = manifest["snapshot"]
+    blocked = blocked_days(lake, model, snapshot)
+    rows = labelled(lake, model, without(split.days, blocked), snapshot)
     columns = schema(model, rows)
     return split.parts(rows, columns), columns
 

@@ -11,15 +11,16 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from dagster import ConfigurableResource
 from pydantic import PrivateAttr
 
+from ml.schema import Schema
 from ml.tabular import TabularModel
 from resources.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
 REQUIREMENTS = ("torch", "numpy", "pyarrow", "pandas", "mlflow")
@@ -86,18 +87,13 @@ class Registry(ConfigurableResource):
         """Return what a training loop reports to."""
         return RunTracker(self.client, run_id)
 
-    def register(
-        self, model: str, run_id: str, fitted: TabularModel, example: pa.Table, tags: dict[str, str]
-    ) -> int:
+    def register(self, model: str, run_id: str, fitted: TabularModel, tags: dict[str, str]) -> int:
         """Log a fitted model as a pyfunc over raw feature columns and register it.
 
-        example: a few rows of features, for the signature. Returns the registered version.
+        Returns the registered version.
         """
         import mlflow
-        from mlflow.models import infer_signature
 
-        frame = example.to_pandas()
-        prediction = fitted.predict(example)
         with tempfile.TemporaryDirectory() as folder, self._resumed(run_id):
             fitted.save(Path(folder))
             logged = mlflow.pyfunc.log_model(
@@ -105,7 +101,7 @@ class Registry(ConfigurableResource):
                 python_model=str(SERVED),
                 artifacts={"fitted": folder},
                 code_paths=[str(ML)],
-                signature=infer_signature(frame, prediction),
+                signature=signature_of(fitted.preprocessing.schema),
                 pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             )
         if not self.client.search_registered_models(f"name = '{model}'"):
@@ -163,6 +159,17 @@ class Registry(ConfigurableResource):
                 found.experiment_id if found else self.client.create_experiment(model, place)
             )
         return self._experiments[model]
+
+
+def signature_of(columns: Schema) -> "ModelSignature":
+    """Return raw feature columns, any of which may be null, to one number per row."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec
+    from mlflow.types import Schema as Columns
+
+    numbers = [ColSpec("double", name, required=False) for name in columns.numeric]
+    texts = [ColSpec("string", name, required=False) for name in columns.categorical]
+    return ModelSignature(Columns([*numbers, *texts]), Columns([ColSpec("double")]))
 
 
 @lru_cache(maxsize=8)

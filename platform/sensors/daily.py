@@ -1,5 +1,6 @@
 """The daily schedule and the chain that starts a day's next run when one has succeeded."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 from dagster import (
@@ -17,8 +18,10 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+import ledger
 from declaration import Declaration
 from plan import DAY_TAG, STEP_TAG, day_steps
+from resources.lake import Lake
 
 HOUR = "0 5 * * *"  # nightly dumps of the day before have landed
 
@@ -43,12 +46,12 @@ def daily_schedule(
 
 
 def next_step(
-    declaration: Declaration, tags: dict[str, str], start: date
+    declaration: Declaration, tags: dict[str, str], start: date, live: Collection[str]
 ) -> RunRequest | SkipReason:
     """Return the run that follows a successful one of the same day."""
     if DAY_TAG not in tags or STEP_TAG not in tags:
         return SkipReason("the run is not a step of daily work")
-    steps = day_steps(declaration, date.fromisoformat(tags[DAY_TAG]), start)
+    steps = day_steps(declaration, date.fromisoformat(tags[DAY_TAG]), start, live)
     number = int(tags[STEP_TAG]) + 1
     if number >= len(steps):
         return SkipReason(f"{tags[DAY_TAG]} is done")
@@ -67,7 +70,11 @@ def daily_chain(
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
     )
-    def evaluate(context: RunStatusSensorContext) -> RunRequest | SkipReason:
-        return next_step(declaration, dict(context.dagster_run.tags), start)
+    def evaluate(context: RunStatusSensorContext, lake: Lake) -> RunRequest | SkipReason:
+        tags = dict(context.dagster_run.tags)
+        day = date.fromisoformat(tags[DAY_TAG]) if DAY_TAG in tags else start
+        models = [model.name for model in declaration.models]
+        live = [name for name in models if ledger.champion_on(lake, name, day) is not None]
+        return next_step(declaration, tags, start, live)
 
     return evaluate
