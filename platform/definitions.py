@@ -19,7 +19,8 @@ from assets.models import model_assets
 from assets.monitoring import monitoring_assets
 from assets.partitions import daily
 from assets.raw import raw_asset
-from declaration import Declaration, MlModel, declared
+from declaration import Declaration, MlModel
+from declared import declared
 from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import lake_of

@@ -13,7 +13,8 @@ from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_conte
 
 import ledger
 from assets.partitions import days_between
-from declaration import Declaration, MlModel, declared
+from declaration import Declaration, MlModel
+from declared import declared
 from errors import SetupError
 from launch import fail_orphans, held_lock, launch
 from lifecycle.promotion import reconcile

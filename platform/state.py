@@ -1,7 +1,8 @@
 """Open the lake and the declaration, without loading the code location."""
 
 import ledger
-from declaration import Declaration, declared
+from declaration import Declaration
+from declared import declared
 from resources.dbt import manifest
 from resources.lake import Lake, lake_of
 from resources.settings import settings

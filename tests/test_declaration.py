@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from declaration import declared
+from declared import declared
 from errors import DeclarationError
 
 SOURCES = "models/staging/shop/_shop__sources.yml"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, Definitions
 
-from declaration import Declaration, declared
+from declaration import Declaration
+from declared import declared
 from definitions import build
 from launch import launch
 from plan import over

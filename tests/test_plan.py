@@ -5,7 +5,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from declaration import declared
+from declared import declared
 from plan import day_steps, model_steps, months, over, training
 
 START, DAY = date(2024, 1, 1), date(2024, 5, 1)
@@ -35,7 +35,7 @@ def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
 
 def test_a_model_s_labels_mature_before_its_day_is_scored_and_watched(parsed) -> None:
     [model] = declared(parsed).models
-    steps = model_steps(model, DAY - timedelta(days=7), DAY, START)
+    steps = model_steps(model, DAY - timedelta(days=7), DAY, START, has_champion=True)
     assert [step.job_name for step in steps] == [
         "repeat_purchase_maturing", "repeat_purchase_scoring", "repeat_purchase_monitoring",
     ]  # fmt: skip
@@ -46,16 +46,25 @@ def test_a_model_s_labels_mature_before_its_day_is_scored_and_watched(parsed) ->
 
 def test_labels_of_days_before_the_first_partition_are_not_asked_for(parsed) -> None:
     [model] = declared(parsed).models
-    early = model_steps(model, START + timedelta(days=4), START + timedelta(days=9), START)
+    five, ten, two_weeks = (START + timedelta(days=n) for n in (4, 9, 16))
+    early = model_steps(model, five, ten, START, has_champion=True)
     assert not [step for step in early if step.job_name == "repeat_purchase_maturing"]
-    later = model_steps(model, START + timedelta(days=9), START + timedelta(days=16), START)
+    later = model_steps(model, ten, two_weeks, START, has_champion=True)
     assert span(later[0]) == (str(START), str(START + timedelta(days=2)))
 
 
 def test_labels_that_are_built_are_only_measured(parsed) -> None:
     [model] = declared(parsed).models
-    steps = model_steps(model, DAY - timedelta(days=1), DAY, START, labels_are_built=True)
+    yesterday = DAY - timedelta(days=1)
+    steps = model_steps(model, yesterday, DAY, START, has_champion=True, labels_are_built=True)
     assert steps[0].job_name == "repeat_purchase_measuring"
+
+
+def test_before_the_first_champion_there_is_only_a_decision_to_make(parsed) -> None:
+    [model] = declared(parsed).models
+    steps = model_steps(model, DAY - timedelta(days=1), DAY, START, has_champion=False)
+    jobs = [step.job_name for step in steps]
+    assert jobs == ["repeat_purchase_maturing", "repeat_purchase_decision"]
 
 
 def test_the_steps_of_a_day_have_keys_that_name_day_and_place(parsed) -> None:

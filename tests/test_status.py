@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import ledger
-from declaration import declared
+from declared import declared
 from resources.settings import CHECKOUT
 from status import Status, status
 

@@ -45,7 +45,7 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         pool=HEAVY,
     )
     def views(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-        yield from dbt.cli(["build", *NO_UNIT_TESTS], context=context).stream()
+        yield from build(context, dbt, project)
 
     return views
 
@@ -70,6 +70,15 @@ def feature_assets(
         days = days_of(context)
         end = days[-1] + timedelta(days=1)  # dbt's end is exclusive
         span = ["--event-time-start", str(days[0]), "--event-time-end", str(end)]
-        yield from dbt.cli(["build", *NO_UNIT_TESTS, *span], context=context).stream()
+        yield from build(context, dbt, project, *span)
 
     return features
+
+
+def build(
+    context: AssetExecutionContext, dbt: DbtCliResource, project: DbtProject, *span: str
+) -> Iterator[Any]:
+    """Run `dbt build` on the run's selection, in one folder, so that artifacts do not pile up."""
+    folder = project.target_path / "runs"
+    command = ["build", *NO_UNIT_TESTS, *span]
+    yield from dbt.cli(command, context=context, target_path=folder).stream()

@@ -32,7 +32,7 @@ def read_rows(
         groups[file.header].append(file)
     typed = [_typed(_lines(spark, table, files), table) for files in groups.values()]
     rows = reduce(DataFrame.unionByName, typed)
-    rows = _with_unique(rows, table)
+    rows = _with_unique(rows, table).coalesce(spark.sparkContext.defaultParallelism)
     return rows.mapInPandas(validator(table, key), schema=_schema(table))
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -52,24 +53,28 @@ def dbt_resource(settings: Settings) -> DbtCliResource:
 
 @lru_cache(maxsize=2)
 def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
-    """Return the project's manifest, parsed again where a source file is newer than it.
+    """Return the project's manifest, parsed again where its source files are others.
 
     Raises SetupError with dbt's own words where the project does not parse.
     """
     settings = Settings(home=settings_home, dbt_project_dir=project_dir)
     project = dbt_project(settings)
     path = project.target_path / "manifest.json"
-    if not path.exists() or path.stat().st_mtime < newest_change(project.project_dir):
+    parsed, found = path.with_name("manifest.sources"), fingerprint(project.project_dir)
+    if not path.exists() or not parsed.exists() or parsed.read_text() != found:
         logger.info("parsing %s", project.project_dir)
         _parse(settings, project)
+        parsed.write_text(found)
     return json.loads(path.read_text())
 
 
-def newest_change(project_dir: Path) -> float:
-    """Return when a source file of the project was last changed, in seconds since 1970."""
-    kept = (Path(folder) for folder, _, _ in os.walk(project_dir) if "/target" not in folder)
-    files = (file for folder in kept for file in folder.iterdir() if file.suffix in SOURCES)
-    return max(file.stat().st_mtime for file in files)
+def fingerprint(project_dir: Path) -> str:
+    """Return a hash of the source files' paths, times and sizes: it tells deleted ones as well."""
+    tops = [top for top in project_dir.iterdir() if top.name != "target"]
+    files = sorted(f for top in tops for f in (top, *top.rglob("*")) if f.suffix in SOURCES)
+    stats = [(str(file.relative_to(project_dir)), file.stat()) for file in files]
+    seen = [(name, stat.st_mtime_ns, stat.st_size) for name, stat in stats]
+    return sha256(json.dumps(seen).encode()).hexdigest()
 
 
 def _parse(settings: Settings, project: DbtProject) -> None:

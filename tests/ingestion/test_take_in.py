@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from declaration import declared
+from declared import declared
 from ingestion import take_in as module
 from ingestion.contract import UNSPLITTABLE, pseudonyms
 

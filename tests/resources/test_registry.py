@@ -51,8 +51,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def registered(registry: Registry) -> tuple[str, int, TabularModel]:
     with registry.run(MODEL, "2024-01-01 candidate", {"kind": "candidate"}) as run:
         fitted = trained(registry.tracker(run))
-        example = table().select(ROW_SCHEMA.features).slice(0, 5)
-        version = registry.register(MODEL, run, fitted, example, {"kind": "candidate"})
+        version = registry.register(MODEL, run, fitted, {"kind": "candidate"})
     return run, version, fitted
 
 

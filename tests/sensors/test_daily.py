@@ -1,5 +1,6 @@
 from datetime import date, datetime
 
+import pytest
 from dagster import (
     Definitions,
     RunRequest,
@@ -10,18 +11,19 @@ from dagster import (
 )
 
 from assets.partitions import daily
-from declaration import declared
+from declared import declared
 from plan import day_steps
 from sensors.daily import daily_schedule, next_step
 
 START, DAY = date(2024, 1, 1), date(2024, 5, 1)
 
 
-def test_the_chain_works_every_step_of_a_day_off_in_order_and_ends(parsed) -> None:
+@pytest.mark.parametrize("live", [(), ("repeat_purchase",)])
+def test_the_chain_works_every_step_of_a_day_off_in_order_and_ends(parsed, live) -> None:
     declaration = declared(parsed)
-    steps = day_steps(declaration, DAY, START)
+    steps = day_steps(declaration, DAY, START, live)
     done = [steps[0]]
-    while isinstance(step := next_step(declaration, dict(done[-1].tags), START), RunRequest):
+    while isinstance(step := next_step(declaration, dict(done[-1].tags), START, live), RunRequest):
         done.append(step)
     assert done == steps
     assert isinstance(step, SkipReason)
@@ -29,7 +31,7 @@ def test_the_chain_works_every_step_of_a_day_off_in_order_and_ends(parsed) -> No
 
 
 def test_a_run_that_is_no_step_of_a_day_starts_nothing(parsed) -> None:
-    step = next_step(declared(parsed), {"leeway/model": "repeat_purchase"}, START)
+    step = next_step(declared(parsed), {"leeway/model": "repeat_purchase"}, START, ())
     assert isinstance(step, SkipReason)
 
 

@@ -7,7 +7,7 @@ from dagster import Definitions, asset, build_sensor_context, define_asset_job
 
 import ledger
 from assets.partitions import daily
-from declaration import declared
+from declared import declared
 from sensors.landing_arrivals import arrived, landing_arrivals
 
 FRONTIER = date(2024, 3, 10)

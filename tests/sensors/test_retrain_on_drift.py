@@ -17,7 +17,7 @@ from dagster import (
 
 import ledger
 from assets.partitions import daily
-from declaration import declared
+from declared import declared
 from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG
 from resources.lake import Lake
 from sensors.retrain_on_drift import requested, retrain_on_drift
