@@ -25,7 +25,7 @@ GOING = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
-REASON_TAG, ATTEMPT_TAG = "leeway/reason", "leeway/attempt"
+LANE_TAG, REASON_TAG, ATTEMPT_TAG = "leeway/lane", "leeway/reason", "leeway/attempt"
 
 
 def over(job: str, first: date, last: date, labels: Mapping[str, str] | None = None) -> RunRequest:
@@ -109,6 +109,7 @@ def training(model: str, day: date, lane: str, reasons: Sequence[str], attempt: 
         tags={
             MODEL_TAG: model,
             DAY_TAG: day.isoformat(),
+            LANE_TAG: lane,
             REASON_TAG: "; ".join(reasons)[:400],
             ATTEMPT_TAG: str(attempt),
         },

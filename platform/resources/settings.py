@@ -74,6 +74,7 @@ class Settings(BaseSettings):
             "LEEWAY_LAKE_DATA": self.lake_data,
             "DBT_PROJECT_DIR": str(self.dbt_project_dir),
             "DAGSTER_HOME": str(self.dagster_home),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
         }
 
 
