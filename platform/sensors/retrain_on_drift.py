@@ -32,9 +32,8 @@ def requested(
         return SkipReason("no decision yet: materialize the model's decision for a day")
     day, model = decision["as_of"], decision["model"]
     if decision["kind"] != "retrain":
-        return SkipReason(
-            f"{day}: {decision['kind']}: {'; '.join(_reasons(decision)) or 'nothing failed'}"
-        )
+        why = "; ".join(_reasons(decision)) or "nothing failed"
+        return SkipReason(f"{day}: {decision['kind']}: {why}")
     going = [run for run in runs if run.status in GOING]
     if going:
         return SkipReason(f"{day}: run {going[0].run_id} of {model} is still going")
