@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -107,10 +107,11 @@ def demo(
 
 
 def work(first: date, last: date) -> None:
-    """Run a history and show each step's name while it runs."""
+    """Run a history and show each step's name; what its tools print goes to `run.log` in home."""
     from history import load_history
+    from resources.settings import settings
 
-    with progress() as tell:
+    with (settings().home / "run.log").open("a") as log, progress() as tell, redirect_stdout(log):
         load_history(first, last, tell).run()
 
 
@@ -126,6 +127,7 @@ def progress() -> Iterator:
 def main() -> None:
     """Run the command; an expected error is one message and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger().handlers[0].setLevel(logging.WARNING)  # tools that log more propagate to it
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     for library in ("dagster", "mlflow", "pyspark", "litestar"):  # notices for their developers
