@@ -122,10 +122,15 @@ def losses(lake: Lake, model: MlModel, as_of: date) -> list[DayLoss]:
 
 
 def watched(model: MlModel, rows: pa.Table, predictions: Any) -> pa.Table:
-    """Return feature columns and the prediction, without entity, time and excluded columns."""
+    """Return feature columns and the prediction."""
+    scores = pa.array(predictions, pa.float64())
+    return watched_features(model, rows).append_column(PREDICTION, scores)
+
+
+def watched_features(model: MlModel, rows: pa.Table) -> pa.Table:
+    """Return feature columns, without entity, time and excluded columns."""
     hidden = {model.entity, model.time, *model.features.exclude}
-    kept = rows.select([name for name in rows.column_names if name not in hidden])
-    return kept.append_column(PREDICTION, pa.array(predictions, pa.float64()))
+    return rows.select([name for name in rows.column_names if name not in hidden])
 
 
 def by_day(table: pa.Table, time: pa.ChunkedArray) -> dict[date, pa.Table]:
@@ -172,10 +177,8 @@ def _current(lake: Lake, model: MlModel, as_of: date) -> tuple[dict[str, ColumnS
         where {time} in (select unnest(?)) order by {time}, {quoted(model.entity)}""",
         [days],
     )
-    hidden = {model.entity, model.time, *model.features.exclude}
-    shown = rows.select([name for name in rows.column_names if name not in hidden])
     seen = len(set(rows[model.time].to_pylist()))
-    return {**sketch_table(shown), **sketch_table(scores)}, seen
+    return {**sketch_table(watched_features(model, rows)), **sketch_table(scores)}, seen
 
 
 def _check(name: str, state: AlarmState) -> Check:
