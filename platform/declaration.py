@@ -21,7 +21,7 @@ DATA_TYPES = {
     "date": "date",
     "timestamp": "timestamp_ntz",
 }
-DECIMAL = re.compile(r"decimal\(\d{1,2},\s*\d{1,2}\)")
+DECIMAL = re.compile(r"decimal\((\d{1,2}),\s*(\d{1,2})\)")
 MOST_OPTIONS = 40  # that a message lists
 Positive = Annotated[int, Field(ge=1)]
 
@@ -53,8 +53,11 @@ class Column(Declared):
     def known_type(cls, value: str) -> str:
         """Accept the types that Spark, DuckDB and Pandera share."""
         value = value.lower()
-        if value not in DATA_TYPES and not DECIMAL.fullmatch(value):
+        decimal = DECIMAL.fullmatch(value)
+        if value not in DATA_TYPES and not decimal:
             raise ValueError(f"use one of {', '.join(DATA_TYPES)}, decimal(p,s)")
+        if decimal and not int(decimal[2]) <= int(decimal[1]) <= 38:
+            raise ValueError("decimal(p,s) has at most 38 digits p, s of them after the point")
         return value
 
     @property
@@ -78,12 +81,13 @@ class Ingest(Declared):
     """Where a raw table's files land and what is expected of them (`config.meta.ingest`)."""
 
     path: str
-    format: Literal["csv"] = "csv"
+    format: Literal["csv", "json", "parquet"] = "csv"
     event_time: str | None = None
     timezone: str = "UTC"
     start: date | None = None
     on_missing: Literal["empty", "fail"] = "empty"
     max_reject_rate: float = Field(default=0.02, ge=0, le=1)
+    max_line_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
 
     @field_validator("timezone")
     @classmethod
@@ -99,6 +103,13 @@ class Ingest(Declared):
         """A path without the day would be read again for every partition."""
         if "{partition}" not in value:
             raise ValueError("put {partition} where the day (YYYY-MM-DD) stands in the path")
+        try:
+            value.format(landing="", partition="")
+        except (KeyError, IndexError, ValueError) as error:
+            fix = "only {landing} and {partition} are filled in; write {{ and }} for braces"
+            raise ValueError(f"{error}: {fix}") from None
+        if "*" in value or "?" in value:
+            raise ValueError("a day has one file: join its parts before they land")
         return value
 
 
@@ -112,6 +123,21 @@ class RawTable(Declared):
     checksum: str
     ingest: Ingest
     columns: tuple[Column, ...]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Raw tables whose keys this one's rows are checked against (`relationships`)."""
+        tests = (test for column in self.columns for test in column.tests)
+        return tuple(sorted({t.arguments["to"] for t in tests if t.name == "relationships"}))
+
+
+class StoredColumn(Declared):
+    """A column of a features or labels table, with the tests that every row has to pass."""
+
+    name: str
+    data_type: str
+    not_null: bool = False
+    tests: tuple[Test, ...] = ()
 
 
 class Features(Declared):
@@ -186,6 +212,8 @@ class MlModel(Meta):
     label_schema: str
     features_checksum: str
     label_checksum: str
+    feature_columns: tuple[StoredColumn, ...] = ()
+    label_columns: tuple[StoredColumn, ...] = ()
 
 
 class Declaration(Declared):

@@ -69,6 +69,7 @@ def test_a_pseudonym_is_stored_as_text_and_has_no_median(edited) -> None:
         lambda table: table["columns"]["country"]["config"]["meta"].update(aliases=["Land"]),
         lambda table: table["columns"]["price"].update(data_type="double"),
         lambda table: table["config"]["meta"]["ingest"].update(timezone="Europe/London"),
+        lambda table: table["config"]["meta"]["ingest"].update(format="json"),
     ],
 )
 def test_what_decides_about_rows_changes_the_contract_s_checksum(edited, change) -> None:
@@ -91,11 +92,16 @@ INGEST = "shop.order_lines.config.meta.ingest"
     ("key", "value", "fix"),
     [
         ("evnt_time", "invoice_date", "unknown key: did you mean 'event_time'?"),
-        ("format", "xlsx", "'csv'"),
+        ("format", "xlsx", "'csv', 'json' or 'parquet'"),
+        ("max_line_bytes", 0, "greater than or equal to 1"),
+        ("max_line_bytes", 1 << 30, "less than or equal to 16777216"),
         ("on_missing", "ignore", "'empty' or 'fail'"),
         ("max_reject_rate", 2, "less than or equal to 1"),
         ("max_reject_rate", "few", "valid number"),
         ("path", "{landing}/all.csv", "put {partition} where the day"),
+        ("path", "{landing}/{partition}/{table}.csv", "only {landing} and {partition} are filled"),
+        ("path", "{landing}/{partition}/{}.csv", "only {landing} and {partition} are filled"),
+        ("path", "{landing}/{partition}/*.csv", "a day has one file"),
         ("event_time", "invoice_dat", "did you mean 'invoice_date'?"),
         ("start", "yesterday", "valid date"),
         ("timezone", "Europe/Lodnon", "Europe/London"),
@@ -129,6 +135,41 @@ def test_a_column_of_an_unsupported_type_is_named(edited) -> None:
     error = mistake(edited)
     assert (error.key, error.value) == (f"{COLUMN}.country.data_type", "string[]")
     assert "use one of varchar, integer" in error.fix
+
+
+@pytest.mark.parametrize("data_type", ["decimal(39,2)", "decimal(2,4)"])
+def test_a_decimal_without_room_for_its_digits_is_named(edited, data_type: str) -> None:
+    source(edited)["columns"]["price"]["data_type"] = data_type
+    assert "at most 38 digits" in mistake(edited).fix
+
+
+@pytest.mark.parametrize("alias", ["Price", "country"])
+def test_a_header_that_could_mean_two_columns_is_named(edited, alias: str) -> None:
+    source(edited)["columns"]["quantity"]["config"]["meta"]["aliases"] = [alias]
+    error = mistake(edited)
+    assert alias in str(error.value)
+    assert "a header must mean one column" in error.fix
+
+
+def test_a_name_that_is_the_platform_s_own_is_named(edited) -> None:
+    columns = source(edited)["columns"]
+    columns["_line"] = {**columns["country"], "name": "_line"}
+    error = mistake(edited)
+    assert (error.key, error.value) == (f"{COLUMN}._line", "_line")
+
+
+def test_a_table_that_dagster_could_not_name_is_named(edited) -> None:
+    source(edited)["name"] = 'order_lines"; drop table x; --'
+    error = mistake(edited)
+    assert error.value == 'order_lines"; drop table x; --'
+    assert "letters, digits and _" in error.fix
+
+
+def test_an_event_time_that_is_no_time_is_named(edited) -> None:
+    source(edited)["config"]["meta"]["ingest"]["event_time"] = "country"
+    error = mistake(edited)
+    assert (error.key, error.value) == (f"{INGEST}.event_time", "country")
+    assert "only a date or a timestamp" in error.fix
 
 
 def test_an_unknown_key_of_a_column_is_named(edited) -> None:
@@ -166,6 +207,81 @@ def test_a_data_test_of_a_whole_raw_table_is_named(edited) -> None:
     error = mistake(edited)
     assert error.key == "shop.order_lines.data_tests"
     assert "belongs on the staging model" in error.fix
+
+
+def quantity_range(manifest: dict[str, Any]) -> dict[str, Any]:
+    return next(
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node.get("column_name") == "quantity"
+        and node["test_metadata"]["name"] == "in_range" and node["file_key_name"] == "sources.shop"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("severity", "warn"), ("where", "quantity > 0"), ("error_if", ">10")]
+)
+def test_a_data_test_with_a_condition_belongs_on_the_staging_model(
+    edited, key: str, value: str
+) -> None:
+    quantity_range(edited)["config"][key] = value
+    error = mistake(edited)
+    expected = (f"{COLUMN}.quantity.data_tests.in_range.config.{key}", value)
+    assert (error.key, error.value) == expected
+    assert "belongs on the staging model" in error.fix
+
+
+def test_a_data_test_that_could_not_be_applied_is_named(edited) -> None:
+    quantity_range(edited)["test_metadata"]["kwargs"]["min"] = "none"
+    error = mistake(edited)
+    assert error.key == f"{COLUMN}.quantity.data_tests.in_range"
+    assert error.fix == "'none' is no decimal"
+
+
+def relate(manifest: dict[str, Any], to: str = "customers", field: str = "id") -> None:
+    """Add a table of customers, and a test that order lines have one of them."""
+    lines = source(manifest)
+    parent = deepcopy(lines)
+    parent |= {"name": "customers", "unique_id": "source.leeway.shop.customers"}
+    parent["columns"] = {"id": {**parent["columns"]["customer_id"], "name": "id"}}
+    del parent["config"]["meta"]["ingest"]["event_time"]
+    manifest["sources"][parent["unique_id"]] = parent
+    node = deepcopy(quantity_range(manifest))
+    node |= {"unique_id": "test.leeway.related", "column_name": "customer_id"}
+    node["depends_on"]["nodes"] = [parent["unique_id"], lines["unique_id"]]
+    kwargs = node["test_metadata"]["kwargs"]
+    related = {"model": kwargs["model"], "to": f"source('shop', '{to}')", "field": field}
+    node["test_metadata"] |= {"name": "relationships", "kwargs": related}
+    manifest["nodes"][node["unique_id"]] = node
+
+
+def test_a_table_knows_its_parents(edited) -> None:
+    relate(edited)
+    found = {table.name: table.parents for table in declared(edited).tables}
+    assert found == {"customers": (), "order_lines": ("customers",)}
+
+
+@pytest.mark.parametrize(
+    ("to", "field", "key", "fix"),
+    [
+        ("order_lines", "invoice", "to", "a parent is another raw table"),
+        ("customer", "id", "to", "did you mean 'customers'?"),
+        ("customers", "ids", "field", "did you mean 'id'?"),
+    ],
+)
+def test_a_parent_that_is_not_declared_is_named(
+    edited, to: str, field: str, key: str, fix: str
+) -> None:
+    relate(edited, to, field)
+    error = mistake(edited)
+    assert error.key == f"order_lines.columns.customer_id.data_tests.relationships.{key}"
+    assert fix in error.fix
+
+
+def test_a_parent_of_another_kind_is_named(edited) -> None:
+    relate(edited)
+    edited["sources"]["source.leeway.shop.customers"]["columns"]["id"]["data_type"] = "bigint"
+    assert "customers.id is bigint, pii, customer_id is varchar, pii" in mistake(edited).fix
 
 
 MODEL = "repeat_purchase.config.meta.model"
@@ -211,3 +327,14 @@ def test_an_exposure_that_does_not_refer_to_its_table_is_told_to(edited) -> None
     error = mistake(edited)
     assert error.key == f"{MODEL}.label.table"
     assert "depends_on must name it with ref()" in error.fix
+
+
+@pytest.mark.parametrize("built", [7, None])
+def test_a_horizon_that_is_not_the_label_table_s_is_named(edited, built: int | None) -> None:
+    labels = edited["nodes"]["model.leeway.customer_labels"]
+    labels["config"]["meta"]["horizon_days"] = built
+    found = mistake(edited)
+    assert (found.file, found.key, found.value) == (
+        EXPOSURES, "repeat_purchase.config.meta.model.label.horizon_days", 14,
+    )  # fmt: skip
+    assert f"horizon_days of the dbt model customer_labels is {built}" in found.fix

@@ -3,48 +3,76 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import pandera.pandas as pandera
+import pyarrow as pa
 
-from declaration import RawTable, Test
+from declaration import Column, RawTable, Test
+from ingestion.rules import PATTERNS, RANGES, Bounds, bounds_of, pattern_of, values_of
 
-UNSPLITTABLE = "line: cannot be split into the header's fields"
+UNSPLITTABLE = "line: cannot be split into the contract's fields"
+OWN = {  # columns beside the contract's, and their Spark types
+    "_day": "date",
+    "_delivery": "string",
+    "_file": "string",
+    "_line": "bigint",
+    "_reasons": "array<string>",
+    "_line_hash": "string",
+    "_fields": "string",
+}
+
+Parents = Mapping[tuple[str, str], Collection[Any]]
+NO_PARENTS: Parents = MappingProxyType({})
+Batches = Iterator[pa.RecordBatch]
+
+
+def not_typed(column: Column) -> str:
+    """Return the reason of a value that is not of its column's type."""
+    return f"{column.name}: not {column.data_type}"
 
 
 def schema_of(table: RawTable) -> pandera.DataFrameSchema:
-    """Build the Pandera schema of a table's typed columns; uniqueness is Spark's, not Pandera's."""
+    """Build the Pandera schema of a table's typed columns.
+
+    Uniqueness is Spark's, and relationships look at pseudonyms; neither is in the schema.
+    """
     columns = {}
     for column in table.columns:
-        names = {test.name for test in column.tests}
-        checks = [check_of(test) for test in column.tests if test.name in CHECKS]
-        columns[column.name] = pandera.Column(nullable="not_null" not in names, checks=checks)
+        checks = [check for test in column.tests if (check := check_of(test, column.data_type))]
+        nullable = all(test.name != "not_null" for test in column.tests)
+        columns[column.name] = pandera.Column(nullable=nullable, checks=checks)
     return pandera.DataFrameSchema(columns, strict=False)
 
 
-def in_range(arguments: dict[str, Any]) -> pandera.Check:
-    """Bound a number or a text's order; either side may be open."""
-    low, high = arguments.get("min"), arguments.get("max")
-    if low is None:
-        return pandera.Check.le(high)
-    return pandera.Check.ge(low) if high is None else pandera.Check.in_range(low, high)
+def check_of(test: Test, data_type: str) -> pandera.Check | None:
+    """Return the check of a data test, named as the reason of a rejected row will say.
 
-
-CHECKS: dict[str, Callable[[dict[str, Any]], pandera.Check]] = {
-    "accepted_values": lambda arguments: pandera.Check.isin(arguments["values"]),
-    "in_range": in_range,
-    "matches": lambda arguments: pandera.Check.str_matches(rf"(?:{arguments['pattern']})\Z"),
-}
-
-
-def check_of(test: Test) -> pandera.Check:
-    """Translate a dbt data test; its name is what a rejected row's reason says."""
-    check = CHECKS[test.name](test.arguments)
+    None for tests that are not about one value.
+    """
+    if test.name == "accepted_values":
+        check = pandera.Check.isin(values_of(test, data_type))
+    elif test.name in RANGES:
+        check = _range_check(bounds_of(test, data_type))
+    elif test.name in PATTERNS:
+        check = pandera.Check.str_contains(pattern_of(test, data_type))
+    else:
+        return None
     check.name = check.error = test.name
     return check
+
+
+def _range_check(bounds: Bounds) -> pandera.Check:
+    low, high, strict = bounds
+    if low is None:
+        return pandera.Check.lt(high) if strict else pandera.Check.le(high)
+    if high is None:
+        return pandera.Check.gt(low) if strict else pandera.Check.ge(low)
+    return pandera.Check.in_range(low, high, include_min=not strict, include_max=not strict)
 
 
 def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> dict[Any, list[str]]:
@@ -63,35 +91,41 @@ def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> dict[Any, 
     return {}
 
 
-def validator(table: RawTable, key: bytes) -> Callable[[Iterator[pd.DataFrame]], Iterator[Any]]:
+def validator(
+    table: RawTable, key: bytes, parents: Parents = NO_PARENTS
+) -> Callable[[Batches], Batches]:
     """Return the function that Spark's executors map over batches of typed rows.
 
-    In: the contract's columns and `_raw`, `_reasons`, `_line_hash`. Out: pii columns replaced by
-    pseudonyms, every broken rule in `_reasons`, and `_fields` (JSON) for rejected rows only.
+    In: the contract's columns, in order and under any names, then `_raw` (JSON of the fields) and
+    what is in `OWN` but `_fields`. Out: the same columns, pii replaced by pseudonyms, and `OWN`
+    with every broken rule in `_reasons`, and `_fields` for rejected rows only.
+
+    parents: (table, column) → its keys.
     """
 
-    def validate(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    names = [column.name for column in table.columns]
+
+    def validate(batches: Batches) -> Batches:
         schema = schema_of(table)
         pseudonym = pseudonyms(key)
-        for batch in batches:
-            frame = batch.reset_index(drop=True)
-            checkable = frame[frame["_line_hash"].isna()]
-            reasons = [list(reasons) for reasons in frame["_reasons"]]
-            for row, broken in failures(schema, checkable).items():
-                known = {reason.split(":")[0] for reason in reasons[row]}
-                reasons[row] += [r for r in broken if r.split(":")[0] not in known]
+        for numbered in batches:
+            batch = numbered.rename_columns([*names, *numbered.schema.names[len(names) :]])
+            # years far from ours do not fit nanoseconds, and integers beside nulls no float
+            frame = batch.to_pandas(coerce_temporal_nanoseconds=False, integer_object_nulls=True)
+            reasons = [list(found) for found in frame["_reasons"]]
+            broken = failures(schema, frame[frame["_line_hash"].isna()])
             for column in table.columns:
                 if column.pii:
-                    values = frame[column.name]
-                    if column.data_type in ("integer", "bigint"):
-                        # beside a missing value pandas reads 17 as 17.0
-                        values = values.astype("Int64").astype(object)
-                    frame[column.name] = values.map(pseudonym, na_action="ignore")
+                    frame[column.name] = frame[column.name].map(pseudonym, na_action="ignore")
+            for row, rules in [*broken.items(), *_orphans(table, frame, parents)]:
+                reasons[row] += [rule for rule in rules if not _is_said(table, rule, reasons[row])]
             frame["_reasons"] = reasons
             frame["_fields"] = [
-                _fields(table, frame, row) if reasons[row] else None for row in frame.index
+                _rejected(table, frame, row) if reasons[row] else None for row in frame.index
             ]
-            yield frame.drop(columns="_raw")
+            yield _batch(table, frame, batch).rename_columns(
+                [*numbered.schema.names[: len(names)], *OWN]
+            )
 
     return validate
 
@@ -106,9 +140,42 @@ def pseudonyms(key: bytes) -> Callable[[Any], str]:
     return pseudonym
 
 
-def _fields(table: RawTable, frame: pd.DataFrame, row: int) -> str | None:
+def _orphans(
+    table: RawTable, frame: pd.DataFrame, parents: Parents
+) -> Iterator[tuple[Any, list[str]]]:
+    """Yield the rows whose value is none of its parent's, with the broken rule."""
+    for column in table.columns:
+        for test in column.tests:
+            if test.name == "relationships":
+                keys = parents[test.arguments["to"], test.arguments["field"]]
+                values = frame[column.name].dropna()
+                for row in values.index[~values.isin(keys)]:
+                    yield row, [f"{column.name}: relationships"]
+
+
+def _is_said(table: RawTable, rule: str, reasons: list[str]) -> bool:
+    """Return whether a value is missing only because it was not of its type."""
+    said = {f"{c.name}: not_null" for c in table.columns if not_typed(c) in reasons}
+    return rule in said
+
+
+def _rejected(table: RawTable, frame: pd.DataFrame, row: Any) -> str | None:
     if not pd.isna(frame.at[row, "_line_hash"]):
         return None
     raw = json.loads(frame.at[row, "_raw"])
     hidden = {c.name: frame.at[row, c.name] for c in table.columns if c.pii}
     return json.dumps({**raw, **{name: None if pd.isna(v) else v for name, v in hidden.items()}})
+
+
+def _batch(table: RawTable, frame: pd.DataFrame, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with what has changed; everything else passes by pandas untouched."""
+    changed = {
+        "_reasons": pa.array(frame["_reasons"], pa.list_(pa.string())),
+        "_fields": pa.array(frame["_fields"], pa.string()),
+    }
+    for column in table.columns:
+        if column.pii:
+            changed[column.name] = pa.array(frame[column.name], pa.string(), from_pandas=True)
+    names = [*(column.name for column in table.columns), *OWN]
+    arrays = [changed[name] if name in changed else batch.column(name) for name in names]
+    return pa.RecordBatch.from_arrays(arrays, names)

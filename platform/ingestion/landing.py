@@ -1,18 +1,20 @@
 """Which landing files there are, and which delivery each would be. Files are only ever read."""
 
-import csv
-import gzip
 import hashlib
-import zlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import IO
 
 from declaration import RawTable
 from errors import DeliveryError
+from ingestion.inspection import inspect_text
+from ingestion.parquet import inspect_parquet, rewrite_as_text
+from ingestion.source import look
+from ingestion.staging import stage
+
+MOST_SHOWN = 500  # characters of a header in a message
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Landed:
     file: path, or None where the day has no file.
     header: names of the file's columns by the contract, in file order; unknown ones keep their own.
     problem: why the file cannot be read by the contract, or None.
+    records: how many the file holds, counted without Spark; None where nobody could tell.
+    extra: columns of the file that the contract does not have; they are not stored. Of JSON lines
+        those of the first line.
+    staged: the copy that Spark reads, or None where there is nothing to read.
+    longest: bytes of a CSV record; none has more.
     """
 
     day: date
@@ -30,25 +37,42 @@ class Landed:
     delivery: str
     header: tuple[str, ...] = ()
     problem: str | None = None
+    records: int | None = None
+    extra: tuple[str, ...] = ()
+    staged: str | None = None
+    longest: int = 0
 
 
-def land(table: RawTable, landing: str, day: date) -> Landed:
-    """Look at one day's landing file.
+def land(
+    table: RawTable, landing: str, day: date, folder: Path, current: str | None = None
+) -> Landed:
+    """Copy one day's landing file to `folder` and look at what it holds.
 
-    Raises DeliveryError where the file is missing and the table declares `on_missing: fail`.
+    current: the day's newest delivery; its file is not looked at again, and no copy stays.
+    Raises DeliveryError where the file is missing and the table declares `on_missing: fail`, where
+    it cannot be read, and where it keeps changing.
     """
-    path = Path(table.ingest.path.format(landing=landing, partition=day.isoformat()))
-    if not path.exists():
+    path = path_of(table, landing, day)
+    if look(path) is None:
         return _missing(table, day, path)
-    file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-    delivery = delivery_id(file_hash, table.checksum)
-    try:
-        with _open(path) as lines:
-            header = contract_names(table, next(csv.reader(lines), []))
-            deque(lines, maxlen=0)  # to the end, so that a torn file is found before Spark meets it
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        return Landed(day, str(path), file_hash, delivery, problem=f"unreadable: {error}")
-    return Landed(day, str(path), file_hash, delivery, header, header_problem(table, header))
+    copy = folder / f"{day}.copy"
+    file_hash = stage(path, copy)
+    found = Landed(day, path, file_hash, delivery_id(file_hash, table.checksum))
+    if found.delivery == current:
+        copy.unlink()
+        return found
+    # Spark tells rows apart by the name of the file that they come from
+    staged = copy.rename(folder / f"{day}_{found.delivery}{_ending(path)}")
+    looked = _inspected(table, staged, found)
+    if looked.problem:
+        staged.unlink()
+        return looked
+    return replace(looked, staged=str(staged))
+
+
+def path_of(table: RawTable, landing: str, day: date) -> str:
+    """Return the path of a day's landing file; it may not exist."""
+    return table.ingest.path.format(landing=landing, partition=day.isoformat())
 
 
 def delivery_id(file_hash: str, contract: str) -> str:
@@ -59,28 +83,54 @@ def delivery_id(file_hash: str, contract: str) -> str:
 def contract_names(table: RawTable, header: Sequence[str]) -> tuple[str, ...]:
     """Translate a file's header to the contract's column names by name or alias."""
     known = {name: c.name for c in table.columns for name in (c.name, *c.aliases)}
-    stripped = [name.removeprefix("\ufeff").strip() for name in header]
+    stripped = [name.strip() for name in header]
     return tuple(known.get(name, name) for name in stripped)
 
 
 def header_problem(table: RawTable, header: Sequence[str]) -> str | None:
     """Return why a header breaks the contract, or None."""
-    if not header:
-        return "schema: the file is empty, not even a header"
+    if not any(header):
+        return "schema: the first line is empty, it must be the header"
     missing = [column.name for column in table.columns if column.name not in header]
     if missing:
-        return f"schema: no column for {', '.join(missing)}; the header reads {', '.join(header)}"
+        return f"schema: no column for {', '.join(missing)}; the header reads {_shown(header)}"
     repeated = [name for name, times in Counter(header).items() if times > 1]
-    return f"schema: repeated column {', '.join(repeated)}" if repeated else None
+    return f"schema: repeated column {_shown(repeated)}" if repeated else None
 
 
-def _missing(table: RawTable, day: date, path: Path) -> Landed:
+def _inspected(table: RawTable, staged: Path, found: Landed) -> Landed:
+    """Add what the staged file holds; a Parquet file is replaced by its text."""
+    kind, wanted = table.ingest.format, [column.name for column in table.columns]
+    if kind == "parquet":
+        inspected = inspect_parquet(staged)
+    else:
+        inspected = inspect_text(staged, kind, table.ingest.max_line_bytes)
+    names = contract_names(table, inspected.header)
+    problem = inspected.problem
+    if not problem and kind != "json":  # a key that JSON lacks is a missing value
+        problem = header_problem(table, names)
+    if not problem and kind == "parquet":
+        problem = rewrite_as_text(staged, names, wanted)
+    return replace(
+        found,
+        header=tuple(wanted) if kind == "json" else names,
+        problem=problem,
+        records=inspected.records,
+        longest=inspected.longest,
+        extra=tuple(name for name in names if name not in wanted),
+    )
+
+
+def _shown(header: Sequence[str]) -> str:
+    text = ", ".join(header)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
+
+
+def _ending(path: str) -> str:
+    return ".gz" if path.endswith(".gz") else ".file"
+
+
+def _missing(table: RawTable, day: date, path: str) -> Landed:
     if table.ingest.on_missing == "fail":
         raise DeliveryError(f"{table.name} {day}: no file {path}, and on_missing is 'fail'")
     return Landed(day, None, None, delivery_id("", table.checksum))
-
-
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")

@@ -1,7 +1,7 @@
 """Publish deliveries: files, rejects and ledger rows become visible in one transaction."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,20 +10,43 @@ import duckdb
 
 import ledger
 from declaration import RawTable
+from errors import DeliveryError
+from ingestion.audit import Counts
+from ingestion.clock import read_clock
+from ingestion.deliveries import current_deliveries
 from ingestion.landing import Landed
+from ingestion.profile import Profile
 from resources.lake import Lake, literal, quoted
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery that was read and audited; `held` says why it is not published, or is None."""
+    """A delivery that was read and audited; `held` says why it is not published, or is None.
+
+    replaces: the day's delivery when its file was looked at, None for the day's first.
+    """
 
     landed: Landed
-    read: int
-    accepted: int
-    medians: dict[str, float | None]
+    counts: Counts
+    profile: Profile
     held: str | None
-    known_from: date
+    warnings: tuple[str, ...] = ()
+    replaces: str | None = None
+
+    @property
+    def day(self) -> date:
+        """Partition of the delivery."""
+        return self.landed.day
+
+    @property
+    def read(self) -> int:
+        """Lines of the file."""
+        return self.counts.read
+
+    @property
+    def accepted(self) -> int:
+        """Lines that keep the contract."""
+        return self.counts.accepted
 
     @property
     def quarantined(self) -> int:
@@ -36,22 +59,28 @@ def publish(
     table: RawTable,
     deliveries: Sequence[Delivery],
     folder: str | None,
+    horizons: Mapping[str, int],
 ) -> None:
     """Make deliveries known, inside the caller's transaction.
 
-    folder: where Spark wrote their rows, None where no delivery has a row.
+    folder: where Spark wrote their rows, None where no delivery has a row. horizons: see
+    `read_clock`. Raises DeliveryError where another run has taken in one of the days meanwhile.
     """
     create_tables(connection, table)
+    _require_unchanged(connection, table, deliveries)
+    days = [delivery.day for delivery in deliveries]
+    clock = read_clock(connection, table.name, days, horizons)
     if folder:
         _add_files(connection, table, f"{folder}/accepted")
         _add_rejects(connection, table, f"{folder}/rejected")
     for delivery in deliveries:
+        known_from = clock.known_from(delivery.day)
         if delivery.held is None:
-            _close_previous(connection, table, delivery)
-        ledger.insert(connection, "deliveries", _row(table, delivery))
+            close_previous(connection, table.name, delivery.day, known_from)
+        ledger.insert(connection, "deliveries", _row(table, delivery, known_from))
         if delivery.held:
-            message = f"{table.name} of {delivery.landed.day} is held: {delivery.held}"
-            ledger.alert(connection, delivery.landed.day, "held", table.name, message)
+            message = f"{table.name} of {delivery.day} is held: {delivery.held}"
+            ledger.alert(connection, delivery.day, "held", table.name, message)
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:
@@ -101,17 +130,34 @@ def _add_rejects(connection: duckdb.DuckDBPyConnection, table: RawTable, folder:
     )
 
 
-def _close_previous(
-    connection: duckdb.DuckDBPyConnection, table: RawTable, delivery: Delivery
+def close_previous(
+    connection: duckdb.DuckDBPyConnection, table: str, day: date, known_from: date
 ) -> None:
+    """End the time of a day's published delivery, inside the caller's transaction."""
     connection.execute(
         """update ledger.deliveries set known_to = ?, status = 'superseded'
         where table_name = ? and day = ? and status = 'published'""",
-        [delivery.known_from, table.name, delivery.landed.day],
+        [known_from, table, day],
     )
 
 
-def _row(table: RawTable, delivery: Delivery) -> dict[str, Any]:
+def _require_unchanged(
+    connection: duckdb.DuckDBPyConnection, table: RawTable, deliveries: Sequence[Delivery]
+) -> None:
+    """Two runs that take in one file at once must not publish its rows twice."""
+    current = {
+        row["day"]: row["delivery"]
+        for row in current_deliveries(connection, table.name, [d.day for d in deliveries])
+    }
+    for delivery in deliveries:
+        if current.get(delivery.day) != delivery.replaces:
+            raise DeliveryError(
+                f"{table.name} {delivery.day}: another run has taken in a delivery "
+                f"({current.get(delivery.day)}) while this one read the file: run it again"
+            )
+
+
+def _row(table: RawTable, delivery: Delivery, known_from: date) -> dict[str, Any]:
     return {
         "table_name": table.name,
         "day": delivery.landed.day,
@@ -121,9 +167,10 @@ def _row(table: RawTable, delivery: Delivery) -> dict[str, Any]:
         "rows_read": delivery.read,
         "rows_accepted": delivery.accepted,
         "rows_quarantined": delivery.quarantined,
-        "medians": json.dumps(delivery.medians),
+        "profile": delivery.profile.model_dump_json(exclude_none=True),
+        "warnings": json.dumps(delivery.warnings),
         "status": "held" if delivery.held else "published",
         "reason": delivery.held,
-        "known_from": delivery.known_from,
+        "known_from": known_from,
         "known_to": None,
     }

@@ -1,18 +1,29 @@
 """Take landing files in: find, read and check, audit, publish. A range of days is one pass."""
 
-import json
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from pyspark.sql import SparkSession
 
+from commit_points import reached
 from declaration import RawTable
-from ingestion.audit import hold_reason
+from errors import DeliveryError
+from ingestion.audit import Counts, Recent, before, hold_reason, warnings
+from ingestion.deliveries import deliveries_of, profile_of, recent_days, same_files
 from ingestion.landing import Landed, land
+from ingestion.parents import parent_keys
+from ingestion.profile import Profile
 from ingestion.publish import Delivery, publish
+from ingestion.staging import staging_folder
 from resources.lake import Lake
+
+NO_HORIZONS: Mapping[str, int] = MappingProxyType({})
+Found = dict[date, tuple[Counts, Profile]]
 
 
 @dataclass(frozen=True)
@@ -35,92 +46,143 @@ def take_in(
     days: Sequence[date],
     landing: str,
     key: bytes,
+    staging: Path,
+    horizons: Mapping[str, int] = NO_HORIZONS,
 ) -> Intake:
     """Bring `days` (ascending) of a raw table up to what lies in the landing folder.
 
     A file whose content is the day's current delivery costs a hash and nothing else. Spark starts
-    only where a file has to be read.
+    only where a file has to be read. staging: folder of private copies, which are gone afterwards.
+    horizons: see `ingestion.clock.read_clock`.
+
+    Raises DeliveryError for days that could not be taken in, after all others have been.
     """
-    history = _history(lake, table)
-    landed = [land(table, landing, day) for day in days]
-    changed = [file for file in landed if _current(history, file.day) != file.delivery]
+    history = deliveries_of(lake, table.name, days)
+    current = {row["day"]: row["delivery"] for row in history}
+    with staging_folder(staging) as copies:
+        landed, failed = _land(table, landing, days, copies, current)
+        changed = [file for file in landed if current.get(file.day) != file.delivery]
+        deliveries = _deliver(lake, session, table, changed, history, key, horizons)
+    if failed:
+        raise DeliveryError("\n".join(map(str, failed)))
+    return Intake(deliveries, unchanged=len(landed) - len(changed))
+
+
+def _deliver(
+    lake: Lake,
+    session: Callable[[], SparkSession],
+    table: RawTable,
+    changed: Sequence[Landed],
+    history: Sequence[dict[str, Any]],
+    key: bytes,
+    horizons: Mapping[str, int],
+) -> tuple[Delivery, ...]:
+    """Read, audit and publish changed files; those that were delivered before are not read."""
     if not changed:
-        return Intake((), unchanged=len(landed))
-    known = {(row["day"], row["delivery"]): row for row in history if row["file"]}
-    fresh = [f for f in changed if f.file and not f.problem and (f.day, f.delivery) not in known]
+        return ()
+    found = {row["day"]: (counts_of(row), profile_of(row)) for row in _known(history, changed)}
+    fresh = [f for f in changed if f.file and not f.problem and f.day not in found]
     folder = f"{lake.data.rstrip('/')}/raw/{table.name}/{uuid.uuid4().hex}" if fresh else None
-    statistics = _read(session(), table, fresh, key, folder) if folder else {}
-    deliveries = _audited(table, changed, statistics, history, known)
-    lake.transact(lambda connection: publish(connection, table, deliveries, folder))
-    return Intake(tuple(deliveries), unchanged=len(landed) - len(changed))
+    found |= _read(lake, session(), table, fresh, key, folder) if folder else {}
+    reached("rows-written")
+    deliveries = _audited(lake, table, changed, found, history)
+    lake.transact(lambda connection: publish(connection, table, deliveries, folder, horizons))
+    return tuple(deliveries)
 
 
-def _history(lake: Lake, table: RawTable) -> list[dict]:
-    query = "select * from ledger.deliveries where table_name = ? order by day, written_at"
-    return lake.rows(query, [table.name])
+def counts_of(row: Mapping[str, Any]) -> Counts:
+    """Return what the ledger keeps of a delivery's lines."""
+    return Counts(row["rows_read"], row["rows_accepted"])
 
 
-def _current(history: Sequence[dict], day: date) -> str | None:
-    of_day = [row["delivery"] for row in history if row["day"] == day]
-    return of_day[-1] if of_day else None
+def _land(
+    table: RawTable,
+    landing: str,
+    days: Sequence[date],
+    copies: Path,
+    current: Mapping[date, str],
+) -> tuple[list[Landed], list[DeliveryError]]:
+    """Look at every day's file; a day that fails does not keep the others from being taken in."""
+    landed, failed = [], []
+    for day in days:
+        try:
+            landed.append(land(table, landing, day, copies, current.get(day)))
+        except DeliveryError as error:
+            failed.append(error)
+    return landed, failed
+
+
+def _known(history: Sequence[dict[str, Any]], changed: Sequence[Landed]) -> list[dict[str, Any]]:
+    """Return the deliveries that the changed files have been before: their rows are in the lake."""
+    wanted = {(file.day, file.delivery) for file in changed if file.file}
+    return [row for row in history if (row["day"], row["delivery"]) in wanted]
 
 
 def _read(
-    spark: SparkSession, table: RawTable, files: Sequence[Landed], key: bytes, folder: str
-) -> dict[str, dict]:
-    from ingestion.reading import day_statistics, read_rows, write_rows
+    lake: Lake,
+    spark: SparkSession,
+    table: RawTable,
+    files: Sequence[Landed],
+    key: bytes,
+    folder: str,
+) -> Found:
+    from ingestion.profiling import profiled
+    from ingestion.reading import read_rows, write_rows
 
-    rows = read_rows(spark, table, files, key).persist()
+    rows = read_rows(spark, table, files, key, parent_keys(lake, table)).persist()
     try:
-        statistics = day_statistics(rows, table)
+        found = profiled(rows, table)
         write_rows(rows, table, folder)
     finally:
         rows.unpersist()
-    return statistics
+    return found
 
 
 def _audited(
+    lake: Lake,
     table: RawTable,
     changed: Sequence[Landed],
-    statistics: dict[str, dict],
-    history: Sequence[dict],
-    known: dict[tuple[date, str], dict],
+    found: Found,
+    history: Sequence[dict[str, Any]],
 ) -> list[Delivery]:
-    frontier = max((row["day"] for row in history), default=date.min)
-    published = [row for row in history if row["status"] == "published"]
-    recent = [(row["day"], json.loads(row["medians"])) for row in published]
+    """Judge every changed day, ascending; what is published becomes a yardstick of later days."""
+    inside = {file.day for file in changed}
+    recent = recent_days(lake, table.name, changed[0].day, changed[-1].day)
+    hashes = [file.file_hash for file in changed if file.file_hash]
+    files = {h: day for day, h in same_files(lake, table.name, hashes) if day not in inside}
+    current = {row["day"]: row["delivery"] for row in history}
+    published = {
+        row["day"]: row["rows_accepted"] for row in history if row["status"] == "published"
+    }
     deliveries = []
     for file in changed:
-        read, accepted, medians = _counts(table, file, statistics, known)
-        before = [found for day, found in recent if day < file.day]
-        reason = (
+        counts, profile = found.get(file.day, (Counts(0, 0), Profile()))
+        usual = before(recent, file.day)
+        held = (
             file.problem
-            or _withdrawn(file, published)
-            or hold_reason(read, accepted, medians, before, table.ingest.max_reject_rate)
+            or _withdrawn(file, published.get(file.day))
+            or _repeated(file, counts, files)
+            or hold_reason(
+                replace(counts, records=file.records), profile, usual, table.ingest.max_reject_rate
+            )
         )
-        deliveries.append(Delivery(file, read, accepted, medians, reason, max(file.day, frontier)))
-        if not reason:
-            recent.append((file.day, medians))
+        told = () if held else warnings(file.day, profile, usual, published.get(file.day))
+        replaces = current.get(file.day)
+        deliveries.append(Delivery(file, counts, profile, held, told, replaces))
+        if counts.read and file.file_hash:
+            files.setdefault(file.file_hash, file.day)
+        if not held:
+            recent = [known for known in recent if known.day != file.day]
+            recent.append(Recent(file.day, profile))
     return deliveries
 
 
-def _withdrawn(file: Landed, published: Sequence[dict]) -> str | None:
+def _withdrawn(file: Landed, rows: int | None) -> str | None:
     """Return why a day that has lost its file is held: its rows stay until a person decides."""
-    rows = [row["rows_accepted"] for row in published if row["day"] == file.day]
-    if file.file or not sum(rows):
-        return None
-    return f"the file is gone, {rows[-1]} rows of it are published"
+    return None if file.file or not rows else f"the file is gone, {rows} rows of it are published"
 
 
-def _counts(
-    table: RawTable,
-    file: Landed,
-    statistics: dict[str, dict],
-    known: dict[tuple[date, str], dict],
-) -> tuple[int, int, dict[str, float | None]]:
-    row = known.get((file.day, file.delivery))
-    if row:
-        return row["rows_read"], row["rows_accepted"], json.loads(row["medians"])
-    found = statistics.get(file.day.isoformat(), {})
-    medians = {column.name: found.get(column.name) for column in table.columns if column.is_number}
-    return found.get("_read", 0), found.get("_accepted", 0), medians
+def _repeated(file: Landed, counts: Counts, files: Mapping[str, date]) -> str | None:
+    """Return why a file that another day has delivered already is held."""
+    other = files.get(file.file_hash or "")
+    return f"the same file as of {other}" if other and counts.read else None

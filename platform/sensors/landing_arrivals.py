@@ -1,8 +1,7 @@
 """New and changed landing files become runs: daily work for a new day, ingestion for an old one."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dagster import (
@@ -17,6 +16,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from declaration import Declaration, RawTable
+from ingestion.landing import path_of
+from ingestion.source import written
 from plan import day_steps, over
 from resources.lake import Lake
 
@@ -79,12 +80,4 @@ def over_by(table: RawTable) -> date:
 def landed(table: RawTable, landing: str, first: date, last: date) -> dict[date, datetime]:
     """Return when each day's landing file was last written, for days that have one."""
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    paths = {
-        day: Path(table.ingest.path.format(landing=landing, partition=day.isoformat()))
-        for day in days
-    }
-    return {
-        day: datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-        for day, path in paths.items()
-        if path.exists()
-    }
+    return written({day: path_of(table, landing, day) for day in days})

@@ -54,6 +54,7 @@ class Desk:
 
     lake: Lake
     landing: Path
+    staging: Path
     session: Callable[[], SparkSession]
     table: RawTable
 
@@ -73,7 +74,8 @@ class Desk:
     def take(self, *days: date, table: RawTable | None = None) -> Intake:
         """Take days in, as a raw asset does."""
         used = table or self.table
-        return take_in(self.lake, self.session, used, days, str(self.landing), KEY)
+        landing = str(self.landing)
+        return take_in(self.lake, self.session, used, days, landing, KEY, self.staging)
 
     def rows(self, table: str = "raw.sales") -> list[dict]:
         """Every row of a table, by day and line."""
@@ -99,7 +101,7 @@ class Desk:
 def desk(lake: Lake, spark: SparkSession, tmp_path: Path) -> Desk:
     """An empty desk."""
     (tmp_path / "landing").mkdir()
-    return Desk(lake, tmp_path / "landing", lambda: spark, make_table())
+    return Desk(lake, tmp_path / "landing", tmp_path / "staging", lambda: spark, make_table())
 
 
 def packed(path: Path, text: str) -> Path:

@@ -28,16 +28,6 @@ def test_an_unknown_column_is_ignored_whatever_its_name(desk, extra: str) -> Non
     assert desk.visible(FIRST) == [(FIRST, 2.5)]
 
 
-def test_two_days_with_the_same_content_are_two_deliveries_with_their_own_rows(desk, sales) -> None:
-    desk.table = sales(event_time=None)
-    lines = ["1001,2024-01-01 09:00:00,1,2.5,ann,web"]
-    desk.land(FIRST, *lines)
-    desk.take(FIRST)
-    desk.land(SECOND, *lines)
-    desk.take(SECOND)
-    assert desk.visible(SECOND) == [(FIRST, 2.5), (SECOND, 2.5)]
-
-
 def test_values_that_a_day_holds_twice_are_rejected_where_they_must_be_unique(
     desk, sales, declare
 ) -> None:

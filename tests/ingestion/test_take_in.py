@@ -7,9 +7,12 @@ from datetime import date, timedelta
 
 import pytest
 
+import ledger
 from declared import declared
+from errors import DeliveryError
 from ingestion import take_in as module
 from ingestion.contract import UNSPLITTABLE, pseudonyms
+from ingestion.deliveries import warned_deliveries
 
 KEY = b"a key for tests"
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(12)]
@@ -143,14 +146,70 @@ def test_a_day_in_another_unit_is_held_unseen_and_said_once_until_it_is_repaired
     [held] = desk.take(today).held
     desk.take(today)
     [alert] = lake.rows("select day, kind, subject, message from ledger.alerts")
-    assert held.held == "median of amount is 300, more than 5 times off the 3 of recent days"
+    assert held.held == "amount: its median is 300, more than 5 times off the 3 of recent days"
     assert (alert["day"], alert["kind"], alert["subject"]) == (today, "held", "sales")
-    assert "median of amount is 300" in alert["message"]
+    assert "amount: its median is 300" in alert["message"]
     assert not [day for day, _ in desk.visible(DAYS[11]) if day == today]
 
     desk.land_amounts(today, 2.0, 3.0)
     assert desk.take(today).held == ()
     assert [amount for day, amount in desk.visible(today) if day == today] == [2.0, 3.0]
+
+
+def test_a_day_that_was_computed_is_the_same_after_its_past_has_changed(desk, lake) -> None:
+    desk.land_amounts(FIRST, 1.0)
+    desk.land_amounts(SECOND, 5.0)
+    desk.take(FIRST, SECOND)
+    as_built = [desk.visible(day) for day in (FIRST, SECOND)]
+    row = {"table_name": "customer_features", "day": SECOND}
+    lake.transact(lambda connection: ledger.insert(connection, "partitions", row))
+    for amounts in ((2.0, 3.0), (4.0,), (1.0,)):
+        desk.land_amounts(FIRST, *amounts)
+        desk.take(FIRST)
+        assert [desk.visible(day) for day in (FIRST, SECOND)] == as_built
+        assert desk.visible(THIRD) == [(FIRST, a) for a in amounts] + [(SECOND, 5.0)]
+    assert len(desk.rows()) == 5
+
+
+def test_a_day_that_fails_does_not_keep_the_others_of_its_range_out(desk, sales) -> None:
+    desk.table = sales(on_missing="fail")
+    desk.land_amounts(FIRST, 1.0)
+    desk.land_amounts(DAYS[3], 4.0)
+    with pytest.raises(DeliveryError) as failed:
+        desk.take(*DAYS[:4])
+    assert [str(day) in str(failed.value) for day in DAYS[:4]] == [False, True, True, False]
+    assert desk.visible(DAYS[3]) == [(FIRST, 1.0), (DAYS[3], 4.0)]
+
+    desk.land_amounts(SECOND, 2.0)
+    desk.land_amounts(THIRD, 3.0)
+    desk.take(*DAYS[:4])
+    assert desk.visible(SECOND) == [(FIRST, 1.0), (SECOND, 2.0)]
+
+
+def test_a_file_that_two_runs_take_in_at_once_is_published_once(desk, monkeypatch) -> None:
+    desk.land_amounts(FIRST, 2.5)
+    read = module._audited
+
+    def overtaken(*arguments):
+        monkeypatch.undo()
+        desk.take(FIRST)
+        return read(*arguments)
+
+    monkeypatch.setattr(module, "_audited", overtaken)
+    with pytest.raises(DeliveryError, match="another run has taken in a delivery"):
+        desk.take(FIRST)
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+    assert desk.take(FIRST).unchanged == 1
+
+
+def test_a_halved_change_is_a_warning_that_the_ledger_keeps(desk, lake) -> None:
+    desk.land_amounts(FIRST, 1.0, 2.0, 3.0, 4.0)
+    desk.take(FIRST)
+    desk.land_amounts(FIRST, 1.0, 2.0)
+    done = desk.take(FIRST)
+    told = "2 rows, the delivery that it replaces had 4"
+    assert (done.held, done.deliveries[0].warnings) == ((), (told,))
+    assert warned_deliveries(lake, "sales", [FIRST]) == {FIRST: told}
 
 
 def test_a_held_change_leaves_the_published_delivery_in_force(desk, sales) -> None:
@@ -185,12 +244,13 @@ def test_what_is_not_committed_is_not_there_and_the_next_try_starts_afresh(
     assert len(desk.rows()) == 1
 
 
-def test_a_simulated_shop_loses_no_line(lake, spark, small_shop, parsed) -> None:
+def test_a_simulated_shop_loses_no_line(lake, spark, small_shop, parsed, tmp_path) -> None:
     [table] = declared(parsed).tables
     files = sorted(small_shop.summary.dumps.glob("*.csv.gz"))
     last = small_shop.summary.last
     days = [last - timedelta(days=n) for n in reversed(range(30))]
-    done = module.take_in(lake, lambda: spark, table, days, str(small_shop.landing), KEY)
+    landing, staging = str(small_shop.landing), tmp_path / "staging"
+    done = module.take_in(lake, lambda: spark, table, days, landing, KEY, staging)
     lines = {}
     for file in files:
         with gzip.open(file, "rt", newline="") as text:

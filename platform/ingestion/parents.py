@@ -1,0 +1,45 @@
+"""The keys of parent tables, for `relationships` tests that are enforced on every row."""
+
+from collections.abc import Collection
+from typing import Any
+
+from declaration import RawTable
+from errors import DeliveryError
+from resources.lake import Lake, quoted
+
+MOST_KEYS = 1_000_000  # every executor holds them in memory
+
+
+def parent_keys(lake: Lake, table: RawTable) -> dict[tuple[str, str], Collection[Any]]:
+    """Return the values of every parent's column, by (table, column), as published now.
+
+    Personal values are pseudonyms, as they are in the lake. Raises DeliveryError where a parent has
+    more than a million keys.
+    """
+    tests = [test for column in table.columns for test in column.tests]
+    wanted = [t.arguments for t in tests if t.name == "relationships"]
+    return {(w["to"], w["field"]): _keys(lake, table, w["to"], w["field"]) for w in wanted}
+
+
+def _keys(lake: Lake, table: RawTable, parent: str, column: str) -> frozenset[Any]:
+    if not _exists(lake, parent):
+        return frozenset()  # nothing was ever taken in
+    found = lake.rows(
+        f"""select distinct {quoted("raw", parent, column)} as key
+        from {quoted("raw", parent)} join ledger.deliveries as delivery
+        on table_name = ? and status = 'published' and known_to is null
+        and delivery.day = _day and delivery.delivery = _delivery
+        limit {MOST_KEYS + 1}""",
+        [parent],
+    )
+    if len(found) > MOST_KEYS:
+        raise DeliveryError(
+            f"{table.name}: relationships to {parent}.{column}, which has more than {MOST_KEYS:,} "
+            "keys, cannot be checked row by row: test it on the staging model instead"
+        )
+    return frozenset(row["key"] for row in found)
+
+
+def _exists(lake: Lake, table: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = ?"
+    return bool(lake.rows(query, [table]))
