@@ -1,0 +1,108 @@
+"""The upkeep of the lake: its job, and the schedule that starts it once a week."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    JobDefinition,
+    OpExecutionContext,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    job,
+    op,
+    schedule,
+)
+
+from assets.partitions import HEAVY
+from launch import held_lock, launch
+from plan import GOING
+from resources.lake import Lake
+from resources.settings import Settings, settings
+from upkeep.lake import keep_up
+from upkeep.leftovers import sweep
+
+NAME = "upkeep"
+HOUR = "30 3 * * *"  # looks every night, works once a week: a night that was missed is made up for
+WEEK = timedelta(days=7) - timedelta(hours=6)  # the night a week later counts, whatever it took
+
+
+def upkeep_job(settings: Settings) -> JobDefinition:
+    """Return the job; it holds the home's lock, so no `leeway run` works meanwhile."""
+
+    @op(name="keep_up", pool=HEAVY)
+    def work(context: OpExecutionContext, lake: Lake) -> None:
+        now = datetime.now(UTC)
+        with held_lock(settings.home):
+            kept = keep_up(lake, now, context.log.info)
+            leftovers = sweep(settings, now)
+        figures = {**asdict(kept), "left": ", ".join(kept.left) or "none"}
+        context.add_output_metadata({**figures, "leftovers_removed": leftovers})
+
+    @job(name=NAME, description="Merges small files, expires snapshots, removes leftovers.")
+    def upkeep() -> None:
+        work()
+
+    return upkeep
+
+
+def start() -> dict[str, object]:
+    """Run the job once in this process, as the schedule would, and return its figures.
+
+    Raises RunFailedError where it fails, e.g. because another command works in this home.
+    """
+    from definitions import build
+
+    instance = DagsterInstance.get()
+    run = launch(build(settings()), instance, RunRequest(job_name=NAME))
+    outputs = instance.all_logs(run.run_id if run else "", of_type=DagsterEventType.STEP_OUTPUT)
+    found = [entry.dagster_event.step_output_data for entry in outputs if entry.dagster_event]
+    return {name: value.value for output in found for name, value in output.metadata.items()}
+
+
+def due(last: datetime | None, now: datetime, going: int) -> RunRequest | SkipReason:
+    """Return the upkeep's run where a week has passed since the last and nothing else works.
+
+    last: end of the last successful run, UTC; going: runs that have not ended.
+    """
+    if last and now - last < WEEK:
+        return SkipReason(f"the last upkeep was on {last.date()}")
+    if going:
+        return SkipReason(f"{going} runs are going: tomorrow again")
+    return RunRequest(run_key=f"{NAME}:{now.date()}")
+
+
+def weekly_upkeep(job: JobDefinition, timezone: str) -> ScheduleDefinition:
+    """Return the schedule; it is on by default, for a lake that nobody thinks of."""
+
+    @schedule(
+        job=job,
+        name="weekly_upkeep",
+        cron_schedule=HOUR,
+        execution_timezone=timezone,
+        default_status=DefaultScheduleStatus.RUNNING,
+    )
+    def evaluate(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        return asked(context.instance, context.scheduled_execution_time.astimezone(UTC))
+
+    return evaluate
+
+
+def asked(instance: DagsterInstance, now: datetime) -> RunRequest | SkipReason:
+    """Return what an instance's runs ask for at `now`, UTC."""
+    going = instance.get_runs_count(RunsFilter(statuses=GOING))
+    return due(last_success(instance), now, going)
+
+
+def last_success(instance: DagsterInstance) -> datetime | None:
+    """Return when the upkeep has last ended well, UTC, or None."""
+    done = RunsFilter(job_name=NAME, statuses=[DagsterRunStatus.SUCCESS])
+    for record in instance.get_run_records(done, limit=1):
+        return datetime.fromtimestamp(record.end_time or 0, UTC)
+    return None

@@ -1,0 +1,73 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    Definitions,
+    RunRequest,
+    SkipReason,
+)
+
+from launch import held_lock
+from resources.settings import Settings
+from sensors.weekly_upkeep import asked, due, last_success, upkeep_job, weekly_upkeep
+
+NOW = datetime(2024, 5, 1, 3, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def location(lake, tmp_path) -> Definitions:
+    settings = Settings(home=tmp_path)
+    job = upkeep_job(settings)
+    return Definitions(
+        jobs=[job], schedules=[weekly_upkeep(job, "UTC")], resources={"lake": lake}
+    )  # fmt: skip
+
+
+def test_a_lake_that_was_never_looked_after_is_due() -> None:
+    found = due(None, NOW, going=0)
+    assert isinstance(found, RunRequest)
+    assert found.run_key == "upkeep:2024-05-01"
+
+
+@pytest.mark.parametrize(("hours", "is_due"), [(24, False), (6 * 24, False), (7 * 24, True)])
+def test_it_is_due_in_the_night_a_week_after_the_last(hours: int, is_due: bool) -> None:
+    last = NOW - timedelta(hours=hours) + timedelta(minutes=40)  # it took that long
+    assert isinstance(due(last, NOW, going=0), RunRequest) is is_due
+
+
+def test_it_waits_a_night_while_other_runs_are_going() -> None:
+    found = due(None, NOW, going=2)
+    assert isinstance(found, SkipReason)
+    assert found.skip_message == "2 runs are going: tomorrow again"
+
+
+def test_the_job_works_and_the_schedule_then_waits_a_week(location, instance) -> None:
+    done = run(location, instance)
+    assert done.success
+    figures = done.get_step_success_events()
+    assert figures
+    after = datetime.now(UTC) + timedelta(days=1)
+    assert isinstance(asked(instance, after), SkipReason)
+    assert isinstance(asked(instance, after + timedelta(days=6)), RunRequest)
+
+
+def test_it_does_not_work_while_a_command_works_in_the_home(location, instance, tmp_path) -> None:
+    with held_lock(tmp_path):
+        done = run(location, instance)
+    assert not done.success
+    (event,) = done.get_step_failure_events()
+    assert "another `leeway run` works in" in event.step_failure_data.error.cause.message
+    assert last_success(instance) is None
+
+
+def test_a_run_that_is_going_keeps_the_schedule_waiting(location, instance) -> None:
+    job = location.resolve_job_def("upkeep")
+    instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
+    assert isinstance(asked(instance, NOW), SkipReason)
+
+
+def run(location: Definitions, instance: DagsterInstance):
+    job = location.resolve_job_def("upkeep")
+    return job.execute_in_process(instance=instance, raise_on_error=False)
