@@ -1,7 +1,8 @@
 {#-
 Incremental strategy: the requested range of days is deleted and written again, and `ledger.partitions` gets one row for
 each of its days, in the materialization's transaction. A row that vanished upstream vanishes here too, which a delete by
-key would not do. The partition column is the model's `event_time`.
+key would not do. The partition column is the model's `event_time`. A day is `built` now; `judge_partitions` says at the
+end of the run whether it has passed its tests.
 -#}
 {% macro get_incremental_range_overwrite_sql(arg_dict) -%}
     {%- set target = arg_dict['target_relation'] -%}
@@ -9,8 +10,14 @@ key would not do. The partition column is the model's `event_time`.
     {%- set partitions = source('ledger', 'partitions') -%}
     {%- set day = config.get('event_time') -%}
     {%- set requested = requested_range() -%}
+    {%- do require_current_views(model) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
 
+    {#- One statement with its own begin and commit, after what dbt has begun: where another writer's commit came between, the
+    profile's `retries` run all of it again. A `commit` alone could not be repeated. -#}
+    {%- do adapter.commit() -%}
+    {%- call statement('transaction', auto_begin=false) -%}
+    begin;
     delete from {{ target }} where {{ within(day, requested) }};
 
     insert into {{ target }} ({{ columns }})
@@ -19,12 +26,17 @@ key would not do. The partition column is the model's `event_time`.
 
     delete from {{ partitions }} where table_name = '{{ target.identifier }}' and {{ within('day', requested) }};
 
-    insert into {{ partitions }} (table_name, day, rows, checksum, written_at)
-    select '{{ target.identifier }}', days.day, count(written.{{ day }}), '{{ lineage_checksum(model) }}', now()::timestamp
+    insert into {{ partitions }} (table_name, day, rows, checksum, written_at, status)
+    select
+        '{{ target.identifier }}', days.day, count(written.{{ day }}), '{{ lineage_checksum(model) }}',
+        timezone('UTC', now()), 'built'
     from {{ each_day(requested, 'day') }} as days
     left join {{ written }} as written on days.day = written.{{ day }}
     group by days.day
     order by days.day;
+    commit;
+    {%- endcall -%}
+    {{ return('select 1') }}
 {%- endmacro %}
 
 {#- SQL condition: the day lies in the range (see requested_range). -#}

@@ -4,8 +4,10 @@ The days a run is asked for: {start, stop}, two ISO dates, `stop` exclusive.
 They come from dbt's own flags `--event-time-start` and `--event-time-end`, which, unlike vars, leave the parsed project
 valid. Without the flags it is the last delivered day. Days whose horizon has not been delivered yet are cut
 off at the end: nothing can be known about them.
+
+  node  whose horizon counts; the model that is being built where it is left out
 -#}
-{% macro requested_range() -%}
+{% macro requested_range(node=none) -%}
     {%- set unknown = {'start': '0001-01-01', 'stop': '0001-01-01'} -%}
     {%- if not execute -%}{{ return(unknown) }}{%- endif -%}
     {%- set last_day = last_delivered_day() -%}
@@ -13,7 +15,7 @@ off at the end: nothing can be known about them.
     {%- set one_day = modules.datetime.timedelta(days=1) -%}
     {%- set start = flag_day('event_time_start') or last_day -%}
     {%- set stop = flag_day('event_time_end') or last_day + one_day -%}
-    {%- set horizon = modules.datetime.timedelta(days=horizon_days() | int) -%}
+    {%- set horizon = modules.datetime.timedelta(days=horizon_days(node) | int) -%}
     {%- set stop = [stop, last_day + one_day - horizon] | min -%}
     {{ return({'start': start.isoformat(), 'stop': ([start, stop] | max).isoformat()}) }}
 {%- endmacro %}
@@ -32,6 +34,6 @@ off at the end: nothing can be known about them.
 {%- endmacro %}
 
 {#- Days after a row's day that must have passed before it can be written: the model's `meta.horizon_days`, default 0. -#}
-{% macro horizon_days() -%}
-{{ model.config.meta.get('horizon_days', 0) }}
+{% macro horizon_days(node=none) -%}
+{{ (node or model).config.meta.get('horizon_days', 0) }}
 {%- endmacro %}

@@ -3,8 +3,9 @@ Data tests read only the requested range of what is partitioned by day (a model'
 source), so that they cost the same after years of history.
 -#}
 {% macro get_where_subquery(relation) -%}
-    {%- set day = partition_column(tested_node()) if execute -%}
-    {%- set conditions = [config.get("where"), within(day, requested_range()) if day] | select | list -%}
+    {%- set tested = tested_node() if execute -%}
+    {%- set day = partition_column(tested) if tested -%}
+    {%- set conditions = [config.get("where"), within(day, requested_range(tested)) if day] | select | list -%}
     {%- if not conditions -%}{{ return(relation) }}{%- endif -%}
     {{ return('(select * from ' ~ relation ~ ' where ' ~ conditions | join(' and ') ~ ') as tested') }}
 {%- endmacro %}

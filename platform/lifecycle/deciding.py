@@ -9,9 +9,10 @@ import ledger
 from assets.partitions import days_between
 from declaration import MlModel
 from examples import count_labelled
-from lifecycle import monitoring, store, training_set
+from lifecycle import monitoring, store
 from lifecycle.quality import blocked_days, held_findings
 from lifecycle.splits import champion_decided_on, split_of
+from lifecycle.tested import failed_findings, unfit_days, without
 from ml import policy
 from ml.incident import Finding
 from resources.lake import Lake
@@ -51,10 +52,12 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
     """Return what is known at the end of a day."""
     split = split_of(model, as_of, "normal", None)
     blocked = blocked_days(lake, model)
-    rows = count_labelled(lake, model, training_set.without(split.train_days, blocked))
+    left_out = blocked | unfit_days(lake, model, split.train_days).keys()
+    rows = count_labelled(lake, model, without(split.train_days, left_out))
     if ledger.champion_on(lake, model.name, as_of) is None:
         held = held_findings(lake, as_of, model.drift.window_days)
-        return policy.Evidence(as_of, rows, has_champion=False, incidents=held)
+        broken = held + failed_findings(lake, model, as_of)
+        return policy.Evidence(as_of, rows, has_champion=False, incidents=broken)
     found = store.kept(lake, model, monitoring.WHAT, as_of)
     failed = tuple(
         policy.FailedCheck(c["name"], c["severity"], c["reason"], c["statistic"], c["threshold"])
@@ -72,7 +75,8 @@ def unseen_days(lake: Lake, model: MlModel, as_of: date, blocked: set[date]) -> 
     last = as_of - timedelta(days=model.label.horizon_days)
     if decided is None or last <= decided:
         return 0
-    return len(training_set.without(days_between(decided + timedelta(days=1), last), blocked))
+    days = days_between(decided + timedelta(days=1), last)
+    return len(without(days, blocked | unfit_days(lake, model, days).keys()))
 
 
 def history(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.History:

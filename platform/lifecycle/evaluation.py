@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from examples import replace_days
@@ -56,6 +57,7 @@ def evaluate(
         **found.to_dict(),
     }
     store.keep(lake, model, WHAT, as_of, document)
+    reached("evaluation-kept")
     _keep_predictions(lake, model, as_of, parts.test, predictions)
     scores = [{"model": name, **vars(metrics)} for name, metrics in found.metrics.items()]
     labels = columns.labels(parts.test)

@@ -11,11 +11,13 @@ import pyarrow as pa
 
 import ledger
 from assets.partitions import days_between
+from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from examples import features
 from lifecycle import store
 from lifecycle.quality import blocked_days, held_findings
+from lifecycle.tested import checksums_of, failed_findings, made_by, unfit_days, window
 from ml import drift, feature_alarm
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
 from ml.incident import Finding, incidents
@@ -44,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Watch:
-    """What a day's monitoring found; `report_url` opens Evidently's page."""
+    """What a day's monitoring found; `report_url` opens Evidently's page, empty without rows."""
 
     version: int
     checks: tuple[Check, ...]
@@ -78,23 +80,34 @@ def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
     if version is None:
         raise NoEvidenceError(f"{model.name}: no champion on {as_of}, so there is nothing to watch")
     calibrations = _calibrations(registry, _run_of(lake, model, version))
-    current, days = _current(lake, model, as_of)
+    fit, mixed = _fit_days(lake, model, as_of)
+    current, days = _current(lake, model, fit)
     reference = {name: s for c in calibrations.values() for name, s in c.reference.items()}
-    findings = held_findings(lake, as_of, model.drift.window_days) + incidents(
-        reference,
-        current,
-        reference_days=calibrations["features"].days,
-        current_days=days,
-        one_value_a_day=calibrations["features"].time_columns,
-    )
+    findings = held_findings(lake, as_of, model.drift.window_days) + mixed
+    findings += failed_findings(lake, model, as_of)
+    if days:
+        findings += incidents(
+            reference,
+            current,
+            reference_days=calibrations["features"].days,
+            current_days=days,
+            one_value_a_day=calibrations["features"].time_columns,
+        )
+    if not days and not findings:
+        raise NoEvidenceError(
+            f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
+            "first"
+        )
     checks = [_check(name, feature_alarm.check(c, current)) for name, c in calibrations.items()]
     checks.append(_check("performance", performance(losses(lake, model, as_of), LossAlarmPolicy())))
     checks.append(_incident_check(findings))
     report = drift.measure(
         reference, {name: current[name] for name in reference if name in current}
     )
-    url = _publish(registry, model, as_of, drift.render(reference, current, report))
+    page = drift.render(reference, current, report) if days else None
+    url = _publish(registry, model, as_of, page) if page else ""
     found = Watch(version, tuple(checks), findings, report.columns, url)
+    reached("report-published")
     _keep(lake, model, as_of, found)
     return found
 
@@ -102,7 +115,7 @@ def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
 def losses(lake: Lake, model: MlModel, as_of: date) -> list[DayLoss]:
     """Return the live champion's daily losses known on a day, oldest first.
 
-    Days that held deliveries make unreliable are left out.
+    Days that held deliveries make unreliable and days that failed their tests are left out.
     """
     if not store.exists(lake, store.performance(model)):
         return []
@@ -114,10 +127,11 @@ def losses(lake: Lake, model: MlModel, as_of: date) -> list[DayLoss]:
         [ledger.champion_on(lake, model.name, as_of), as_of, model.label.horizon_days],
     )
     blocked = blocked_days(lake, model)
+    left_out = blocked | unfit_days(lake, model, [row["day"] for row in rows]).keys()
     return [
         DayLoss(row["day"], row["rows"], row["mean_loss"], row["sd_loss"])
         for row in rows
-        if row["day"] not in blocked
+        if row["day"] not in left_out
     ]
 
 
@@ -163,19 +177,33 @@ def _run_of(lake: Lake, model: MlModel, version: int) -> str:
     return lake.rows(query, [model.name, version])[0]["mlflow_run"]
 
 
-def _current(lake: Lake, model: MlModel, as_of: date) -> tuple[dict[str, ColumnSketch], int]:
-    """Return sketches of the last days' features and predictions, and how many days have rows."""
-    days = days_between(as_of - timedelta(days=model.drift.window_days - 1), as_of)
+def _fit_days(lake: Lake, model: MlModel, as_of: date) -> tuple[list[date], tuple[Finding, ...]]:
+    """Return the days of the window that may be compared, and a finding where code has changed.
+
+    A week that two versions of a feature have made is none: only the newest version's days count,
+    and nothing is trained on what they show until the others have been built again.
+    """
+    made = checksums_of(lake, model.features.table, window(model, as_of))
+    if len(set(made.values())) <= 1:
+        return list(made), ()
+    reason = f"{model.features.table} was made by different dbt models ({made_by(made)})"
+    newest = made[max(made)]
+    fit = [day for day, checksum in made.items() if checksum == newest]
+    return fit, (Finding("mixed features", None, reason, float(len(made) - len(fit)), 0.0),)
+
+
+def _current(
+    lake: Lake, model: MlModel, days: Sequence[date]
+) -> tuple[dict[str, ColumnSketch], int]:
+    """Return sketches of features and predictions of `days`, and how many days have rows."""
     rows = features(lake, model, days)
     if not rows.num_rows:
-        raise NoEvidenceError(
-            f"{model.name}: no features of {days[0]}..{days[-1]}: materialize them first"
-        )
+        return {}, 0
     time = quoted(model.time)
     scores = lake.read(
         f"""select prediction from {quoted("ml", store.predictions(model))}
         where {time} in (select unnest(?)) order by {time}, {quoted(model.entity)}""",
-        [days],
+        [list(days)],
     )
     seen = len(set(rows[model.time].to_pylist()))
     return {**sketch_table(watched_features(model, rows)), **sketch_table(scores)}, seen
@@ -199,6 +227,7 @@ def _publish(registry: Registry, model: MlModel, as_of: date, html: str) -> str:
 
 def _keep(lake: Lake, model: MlModel, as_of: date, found: Watch) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
+    reached("drift-kept")
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         key = [model.name, as_of]

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import ledger
+from commit_points import reached
 from declaration import MlModel
 from lifecycle import candidate, evaluation, monitoring, store, training_set
 from lifecycle.splits import windows_of
@@ -50,6 +51,7 @@ def judge(
     told = (as_of, "promotion", model.name, f"version {version} is live: {'; '.join(reasons)}")
     key = {"model": model.name, "as_of": as_of}
     ledger.put(lake, "promotions", key, kept, alerting=told if promoted else None)
+    reached("promotion-kept")
     reconcile(lake, registry, model)
     return ledger.verdict_on(lake, model.name, as_of) or {}
 
@@ -108,4 +110,5 @@ def _refit(
     fitted = registry.load(model.name, made["version"])
     agreement = gate.refit_agrees(gated.predict(parts.test), fitted.predict(parts.test))
     monitoring.calibrate(lake, registry, model, fitted, split.train_days[-1], made["mlflow_run"])
+    reached("refit-calibrated")
     return made["version"], None if agreement.passed else str(agreement)

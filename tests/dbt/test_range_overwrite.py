@@ -30,6 +30,23 @@ def test_rows_that_vanished_upstream_vanish_and_other_days_stay(built):
     assert built.execute(LEDGER) == [("2020-03-01", 2), ("2020-03-02", 2), ("2020-03-03", 4)]
 
 
+def test_a_day_whose_rows_all_vanish_is_empty_in_every_table(shop):
+    shop.deliver("2020-03-01", ("ann", "11111", 1))
+    shop.deliver_empty("2020-03-02", "2020-03-16")
+    shop.build("2020-03-01", "2020-03-03")
+    tables = ("customer_features", "customer_labels")
+    assert [len(shop.rows(table, "2020-03-02")) for table in tables] == [1, 1]
+
+    shop.execute("delete from lake.raw.order_lines")
+    shop.build("2020-03-02", "2020-03-03")
+
+    for table in tables:
+        assert len(shop.rows(table, "2020-03-01")) == 1
+        assert shop.rows(table, "2020-03-02") == []
+    written = "select table_name, rows from lake.ledger.partitions where day = '2020-03-02'"
+    assert sorted(shop.execute(written)) == [(table, 0) for table in tables]
+
+
 def test_a_day_without_rows_has_its_ledger_row(shop):
     shop.deliver_empty("2020-03-01", "2020-03-01")
 
@@ -77,7 +94,7 @@ def test_the_lake_holds_no_temporary_tables(built):
     tables = "select table_name from duckdb_tables() where database_name = 'lake' order by 1"
 
     names = [name for (name,) in built.execute(tables)]
-    assert names == ["customer_features", "deliveries", "order_lines", "partitions"]
+    assert names == ["alerts", "customer_features", "deliveries", "order_lines", "partitions"]
 
 
 def test_an_unchanged_view_is_not_written_again(built):

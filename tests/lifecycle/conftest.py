@@ -86,7 +86,8 @@ def fill(lake: Lake, rows: pa.Table) -> None:
             [LAST - timedelta(days=HORIZON)],
         )
         connection.execute(
-            """insert into ledger.partitions select name, as_of, count(*), 'made by ' || name, now()
+            """insert into ledger.partitions (table_name, day, rows, checksum, written_at, status)
+            select name, as_of, count(*), 'made by ' || name, now(), 'passed'
             from generated, (values ('customer_features'), ('customer_labels')) as t (name)
             group by name, as_of"""
         )

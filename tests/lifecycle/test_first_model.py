@@ -46,7 +46,7 @@ def test_a_promotion_is_said_once_and_mlflow_s_alias_follows(history) -> None:
 
 def test_days_before_the_first_champion_have_no_predictions(history) -> None:
     done = history.score(history.start, history.first_decision)
-    assert done == {"rows": 0, "days": 0}
+    assert (done.rows, done.days, done.skipped) == (0, 0, {})
     first = history.lake.rows("select min(as_of) as d from ml.repeat_purchase_predictions")[0]["d"]
     assert first == history.first_decision + ONE_DAY
 
@@ -123,7 +123,7 @@ def test_missing_evidence_promotes_nothing_and_says_what_is_missing(fresh) -> No
     assert not verdict["promoted"]
     assert verdict["reasons"] == ["candidate is there: 0 (limit 1)"]
     assert ledger.champion_on(lake, model.name, day + ONE_DAY) is None
-    assert fresh.score(day + ONE_DAY, day + ONE_DAY) == {"rows": 0, "days": 0}
+    assert fresh.score(day + ONE_DAY, day + ONE_DAY).days == 0
 
     evaluation.evaluate(lake, fresh.registry, model, day, 1)
     lake.transact(lambda c: c.execute("delete from ledger.promotions"))

@@ -79,7 +79,9 @@ def test_days_whose_rows_or_labels_a_held_delivery_has_emptied_are_left_out(fres
 def test_days_made_by_different_dbt_models_are_refused_with_their_spans(fresh) -> None:
     day = fresh.first_decision - timedelta(days=10)
     key = {"table_name": "customer_features", "day": day}
-    ledger.put(fresh.lake, "partitions", key, {"rows": 800, "checksum": "another"})
+    ledger.put(
+        fresh.lake, "partitions", key, {"rows": 800, "checksum": "another", "status": "passed"}
+    )
     with pytest.raises(NoEvidenceError, match=rf"customer_features {day}..{day} by another"):
         build(fresh)
 

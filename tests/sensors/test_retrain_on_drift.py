@@ -18,7 +18,7 @@ from dagster import (
 import ledger
 from assets.partitions import daily
 from declared import declared
-from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG
+from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG, ORPHAN_TAG
 from resources.lake import Lake
 from sensors.retrain_on_drift import requested, retrain_on_drift
 
@@ -68,6 +68,14 @@ def test_after_the_last_attempt_a_person_is_asked() -> None:
     skipped = requested(decision(), failed, max_attempts=3)
     assert isinstance(skipped, SkipReason)
     assert "3 attempts have failed" in str(skipped.skip_message)
+
+
+def test_runs_whose_process_was_killed_count_as_no_attempts() -> None:
+    killed = [run(DagsterRunStatus.FAILURE, attempt) for attempt in (1, 2, 3)]
+    killed = [found.with_tags({**found.tags, ORPHAN_TAG: "true"}) for found in killed]
+    request = requested(decision(), killed, max_attempts=3)
+    assert isinstance(request, RunRequest)
+    assert request.tags[ATTEMPT_TAG] == "4"
 
 
 @pytest.mark.parametrize(

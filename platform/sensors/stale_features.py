@@ -1,0 +1,116 @@
+"""A changed dbt model becomes the backfill of the days that its older versions made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from dagster import (
+    AssetKey,
+    DagsterRun,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+import ledger
+from declaration import MlModel
+from plan import ATTEMPT_TAG, GOING, months, over
+from resources.lake import Lake
+
+BACKFILL_TAG = "leeway/backfill"
+MOST_ATTEMPTS = 3
+MOST_RUNS = 1000
+# jobs that may write features; the last is Dagster's own name for what is materialized by hand
+WRITERS = ("views", "features", "history", "daily", "backfill", "__ASSET_JOB")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by day and the checksum of the dbt models that make it now."""
+
+    key: AssetKey
+    checksum: str
+
+    @property
+    def name(self) -> str:
+        """Its name in `ledger.partitions`."""
+        return self.key.path[-1]
+
+
+def tables_of(models: Sequence[MlModel]) -> list[Table]:
+    """Return the features and labels of all models, each once."""
+    found = {
+        AssetKey([schema, table]): Table(AssetKey([schema, table]), checksum)
+        for model in models
+        for schema, table, checksum in (
+            (model.features_schema, model.features.table, model.features_checksum),
+            (model.label_schema, model.label.table, model.label_checksum),
+        )
+    }
+    return [found[key] for key in sorted(found, key=AssetKey.to_user_string)]
+
+
+def requested(
+    stale: Mapping[Table, Sequence[date]],
+    runs: Sequence[DagsterRun],
+    going: Sequence[DagsterRun],
+    views: Sequence[AssetKey],
+) -> RunRequest | SkipReason:
+    """Return the run that builds the newest stale month of any table again, or why there is none.
+
+    stale: days ascending; runs: all backfills so far; going: runs that may write features; views:
+    built with it, because a table may be built on this project's views only.
+    """
+    if not any(stale.values()):
+        return SkipReason("every day was made by the models as they are, and tested")
+    if going:
+        return SkipReason(f"run {going[0].run_id} of {going[0].job_name} may write features")
+    spans = [(table, *span) for table, days in stale.items() for span in months(days)]
+    given_up = []
+    for table, first, last in sorted(spans, key=lambda s: (s[1].replace(day=1), s[0].name))[::-1]:
+        cause = f"{table.name}:{table.checksum[:12]}:{first:%Y-%m}"
+        tried = [run for run in runs if run.tags.get(BACKFILL_TAG) == cause]
+        if len(tried) >= MOST_ATTEMPTS:
+            given_up.append(f"{table.name} {first:%Y-%m}")
+            continue
+        attempt = str(len(tried) + 1)
+        request = over("backfill", first, last, {BACKFILL_TAG: cause, ATTEMPT_TAG: attempt})
+        return request.with_replaced_attrs(
+            run_key=f"{cause}:{attempt}", asset_selection=[*views, table.key]
+        )
+    return SkipReason(
+        f"{MOST_ATTEMPTS} attempts have left stale days in {', '.join(given_up)}: look at the last "
+        "`backfill` run"
+    )
+
+
+def stale_features(
+    models: Sequence[MlModel],
+    start: date,
+    views: Sequence[AssetKey],
+    job: UnresolvedAssetJobDefinition,
+) -> SensorDefinition:
+    """Return the sensor of all models' tables; views: every one that they are built on."""
+    tables = tables_of(models)
+    writers = {*WRITERS, *(f"{model.name}_maturing" for model in models)}
+
+    @sensor(
+        job=job,
+        name="stale_features",
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=60,
+        description="Builds days again whose dbt models have changed, newest month first.",
+    )
+    def evaluate(context: SensorEvaluationContext, lake: Lake) -> RunRequest | SkipReason:
+        days = ledger.stale_days(lake, {table.name: table.checksum for table in tables}, start)
+        runs = context.instance.get_runs(RunsFilter(job_name="backfill"), limit=MOST_RUNS)
+        going = context.instance.get_runs(RunsFilter(statuses=GOING))
+        writing = [run for run in going if run.job_name in writers]
+        return requested({t: days.get(t.name, []) for t in tables}, runs, writing, views)
+
+    return evaluate
