@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo dev test test-quick check clean java
+.PHONY: help setup demo dev test test-quick check chaos clean java
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
@@ -40,6 +40,9 @@ test: setup ## every test
 
 test-quick: setup ## the tests that take less than 20 seconds each
 	$(BIN)/python -m pytest -q -m 'not slow'
+
+chaos: setup ## kill a history 200 times and compare what is left with an undisturbed one; hours
+	$(BIN)/python bench/chaos.py --kills 200 --days 60 --seed 1
 
 check: setup ## lint, format, types, SQL
 	$(BIN)/ruff check .

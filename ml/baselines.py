@@ -41,7 +41,8 @@ class Logistic:
 
     def predict(self, table: pa.Table) -> Floats:
         """Probability of label 1, shape [rows]."""
-        return self.pipeline.predict_proba(_matrix(self.preprocessing, table))[:, 1]
+        matrix = _matrix(self.preprocessing, table)  # without categories its float32 stays
+        return self.pipeline.predict_proba(matrix)[:, 1].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,9 @@ def _logistic_pipeline(numbers: int, columns: int) -> Pipeline:
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
     )
-    encoder = make_column_transformer(
-        (numeric, slice(0, numbers)),
-        (OneHotEncoder(handle_unknown="ignore"), slice(numbers, columns)),
-    )
+    texts = OneHotEncoder(handle_unknown="ignore")
+    parts = [(numeric, slice(0, numbers)), (texts, slice(numbers, columns))]
+    encoder = make_column_transformer(*(part for part in parts if part[1].start < part[1].stop))
     return make_pipeline(encoder, LogisticRegression(max_iter=500))
 
 

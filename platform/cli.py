@@ -14,12 +14,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cli_deliveries import commands
 from errors import LeewayError
 from ml.errors import ModelError
 from simulation.run import Summary
 from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(commands)
 out, err = Console(), Console(stderr=True)
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 
@@ -106,13 +108,41 @@ def demo(
         show_story(out, told, read(lake, declaration))
 
 
+@app.command("alert-test")
+def alert_test() -> None:
+    """Send a test message to every address of LEEWAY_ALERT_URLS."""
+    from alerting.channels import send_test
+
+    out.print(send_test())
+
+
+@app.command()
+def upkeep() -> None:
+    """Merge small files, expire snapshots that no model needs, remove leftovers."""
+    from sensors.weekly_upkeep import start
+
+    with quiet() as tell:
+        tell("upkeep")
+        figures = start()
+    for name, value in figures.items():
+        out.print(f"{name.replace('_', ' ')}: {value}", highlight=False)
+
+
 def work(first: date, last: date) -> None:
-    """Run a history and show each step's name; what its tools print goes to `run.log` in home."""
+    """Run a history and show each step's name."""
     from history import load_history
+
+    with quiet() as tell:
+        load_history(first, last, tell).run()
+
+
+@contextmanager
+def quiet() -> Iterator:
+    """Show one line of what is being done; what its tools print goes to `run.log` in home."""
     from resources.settings import settings
 
     with (settings().home / "run.log").open("a") as log, progress() as tell, redirect_stdout(log):
-        load_history(first, last, tell).run()
+        yield tell
 
 
 @contextmanager

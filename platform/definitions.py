@@ -14,6 +14,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import ledger
+from alerting.channels import channels_of
 from assets.features import feature_assets, view_assets
 from assets.models import model_assets
 from assets.monitoring import monitoring_assets
@@ -21,15 +22,19 @@ from assets.partitions import daily
 from assets.raw import raw_asset
 from declaration import Declaration, MlModel
 from declared import declared
+from ingestion.clock import horizons_of
 from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import lake_of
 from resources.registry import registry_of
 from resources.settings import Settings, pii_key, require_landing, settings
 from resources.spark import spark_resource
+from sensors.alerts import alerts, run_failures
 from sensors.daily import daily_chain, daily_schedule
 from sensors.landing_arrivals import landing_arrivals
 from sensors.retrain_on_drift import retrain_on_drift
+from sensors.stale_features import stale_features
+from sensors.weekly_upkeep import upkeep_job, weekly_upkeep
 
 DEFAULT_START = date(2009, 12, 1)
 
@@ -52,25 +57,40 @@ def build(settings: Settings) -> Definitions:
     partitions = daily(start, timezone_of(declaration))
     require_landing(settings)
     pii_key(settings)
+    channels_of(settings)
     lake = lake_of(settings)
     ledger.prepare(lake)
     create_all(lake, declaration.tables)
-    views, by_day = view_assets(parsed, project), feature_assets(parsed, project, partitions)
+    horizons = horizons_of(parsed)
+    views = view_assets(parsed, project)
+    by_day = feature_assets(parsed, project, partitions, declaration.models)
     jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
+    upkeep = upkeep_job(settings)
     return Definitions(
         assets=[
-            *(raw_asset(table, partitions, settings) for table in declaration.tables),
+            *(raw_asset(t, partitions, settings, horizons) for t in declaration.tables),
             views,
             by_day,
             *(a for model in declaration.models for a in model_assets(model, partitions)),
             *(a for model in declaration.models for a in monitoring_assets(model, partitions)),
         ],
-        jobs=list(jobs.values()),
-        schedules=[daily_schedule(declaration, jobs["daily"], start, timezone_of(declaration))],
+        jobs=[*jobs.values(), upkeep],
+        schedules=[
+            daily_schedule(declaration, jobs["daily"], start, timezone_of(declaration)),
+            weekly_upkeep(upkeep, timezone_of(declaration)),
+        ],
         sensors=[
             *(retrain_on_drift(model) for model in declaration.models),
             landing_arrivals(declaration, settings.landing, start, [jobs["daily"], jobs["ingest"]]),
             daily_chain(declaration, start, list(jobs.values())),
+            stale_features(
+                declaration.models,
+                start,
+                sorted(views.keys, key=AssetKey.to_user_string),
+                jobs["backfill"],
+            ),
+            run_failures(settings),
+            alerts(settings),
         ],
         resources={
             "lake": lake,
@@ -93,6 +113,7 @@ def jobs_of(
         "ingest": raw,
         "features": by_day - labels,
         "history": by_day,
+        "backfill": views | by_day,
         "daily": raw | views | (by_day - labels),
     }
     for model in declaration.models:

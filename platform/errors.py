@@ -5,7 +5,11 @@ LeewayError
 ├── SetupError          the machine or the settings lack something
 ├── LakeBusyError       the catalog stayed locked through every retry
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
+├── UnsoundRowsError    training rows break a rule that their dbt models declare
 ├── NoEvidenceError     a step lacks what it needs on its day (rows, labels, a version)
+├── AlertError          an address of LEEWAY_ALERT_URLS did not accept a message
+├── DiskFullError       a disk has no room: names the folder and what is left
+├── RegistryError       MLflow does not answer, or refuses
 └── RunFailedError      `leeway run` stops: a Dagster run failed, its id and first error are named
 """
 
@@ -38,5 +42,25 @@ class NoEvidenceError(LeewayError):
     """A step lacks the rows, labels or model version that it needs."""
 
 
+class UnsoundRowsError(LeewayError):
+    """Rows that are about to be learned from break a declared rule."""
+
+
+class AlertError(LeewayError):
+    """An address did not accept a message; the address itself is never in the text."""
+
+
+class DiskFullError(LeewayError):
+    """A write failed for want of room; nothing half written is visible."""
+
+
+class RegistryError(LeewayError):
+    """MLflow does not answer."""
+
+
 class RunFailedError(LeewayError):
     """A Dagster run that `leeway run` started has failed."""
+
+    def __init__(self, message: str, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(message)

@@ -7,21 +7,23 @@ an interrupted history goes on where it stopped.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_context
 
 import ledger
+from alerting.failures import note_failure
+from alerting.outbox import telling
 from assets.partitions import days_between
 from declaration import Declaration, MlModel
 from declared import declared
-from errors import SetupError
-from launch import fail_orphans, held_lock, launch
+from errors import RunFailedError, SetupError
+from launch import fail_orphans, fail_unreachable, held_lock, launch
 from lifecycle.promotion import reconcile
+from lifecycle.scoring import unscored
 from plan import model_steps, months, over
 from resources.lake import Lake, lake_of
 from resources.registry import Registry, registry_of
-from resources.settings import settings
+from resources.settings import Settings, settings
 
 WEEK, SHORT_SPAN = 7, 14
 Progress = Callable[[str], None]
@@ -36,7 +38,7 @@ class History:
     instance: DagsterInstance
     lake: Lake
     registry: Registry
-    home: Path
+    settings: Settings
     first: date
     last: date
     progress: Progress
@@ -44,14 +46,16 @@ class History:
     def run(self) -> None:
         """Load the span's raw rows and features, then decide day by day.
 
-        Raises RunFailedError at the first run that fails.
+        Raises RunFailedError at the first run that fails. Alerts are told at the end either way.
         """
-        with held_lock(self.home):
+        with held_lock(self.settings.home), telling(self.lake, self.settings):
             fail_orphans(self.instance)
+            fail_unreachable(self.instance)
             self.launch(RunRequest(job_name="views"), "views")
             self.load()
             for model in self.declaration.models:
                 reconcile(self.lake, self.registry, model)
+                self.score_again(model)
                 self.decide(model)
 
     def load(self) -> None:
@@ -66,6 +70,14 @@ class History:
         done = set(ledger.days_built(self.lake, current))
         self.by_month("history", unlabelled)
         self.by_month("features", (d for d in days if d not in done and d not in unlabelled))
+
+    def score_again(self, model: MlModel) -> None:
+        """Score and measure days whose predictions went with features that failed, now repaired."""
+        newest = ledger.frontier(self.lake, model.name)
+        days = unscored(self.lake, model, self.first, newest["as_of"]) if newest else []
+        self.by_month(f"{model.name}_scoring", days)
+        matured = self.last - timedelta(model.label.horizon_days)
+        self.by_month(f"{model.name}_measuring", (day for day in days if day <= matured))
 
     def decide(self, model: MlModel) -> None:
         """Score, watch and decide on every decision day; sensors start what was decided."""
@@ -111,7 +123,13 @@ class History:
     def launch(self, request: RunRequest, label: str, sensor: str = "") -> None:
         """Run a request to its end."""
         self.progress(label)
-        launch(self.definitions, self.instance, request, sensor)
+        try:
+            launch(self.definitions, self.instance, request, sensor)
+        except RunFailedError as failed:
+            run = self.instance.get_run_by_id(failed.run_id)
+            if run:
+                note_failure(self.lake, self.instance, run, self.settings)
+            raise
 
     def unlabelled(self) -> set[date]:
         """Return the days whose labels have matured by the end of the span and are not built."""
@@ -137,7 +155,7 @@ def load_history(first: date, last: date, progress: Progress) -> History:
         instance=DagsterInstance.get(),
         lake=lake_of(loaded),
         registry=registry_of(loaded),
-        home=loaded.home,
+        settings=loaded,
         first=first,
         last=last,
         progress=progress,

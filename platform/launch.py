@@ -1,26 +1,35 @@
 """Start a requested run in this process, under the id that its run key gives."""
 
+import json
+import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dagster import (
     DagsterEvent,
     DagsterInstance,
     DagsterRun,
+    DagsterRunStatus,
     Definitions,
     RunRequest,
     RunsFilter,
 )
-from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
-from errors import RunFailedError, SetupError
-from plan import GOING
+from errors import DiskFullError, RunFailedError, SetupError
+from plan import GOING, ORPHAN_TAG
+from resources.settings import settings
 
 NAMESPACE = uuid.UUID("6f1c2e0e-7c0b-5d39-9a55-3f3f8f1f5a10")
 LAUNCHER_TAG = "leeway/launcher"
+SQLITE_NEEDS = 1024 * 1024  # bytes; with less it cannot even begin to read, and does not say why
+FULL_SIGNS = ("no space left on device", "disk is full", "disk full")
 
 
 @contextmanager
@@ -45,7 +54,46 @@ def fail_orphans(instance: DagsterInstance) -> None:
     """
     left = RunsFilter(tags={LAUNCHER_TAG: "leeway run"}, statuses=GOING)
     for run in instance.get_runs(left):
-        instance.report_run_failed(run, "its process ended before it did")
+        fail_orphan(instance, run)
+
+
+def fail_unreachable(instance: DagsterInstance) -> None:
+    """Mark runs of a daemon as failed whose code server is gone, and their processes with it.
+
+    Dagster itself fails a run whose process was killed while its code server lives.
+    """
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
+        if GRPC_INFO_TAG in run.tags and not answers(json.loads(run.tags[GRPC_INFO_TAG])):
+            fail_orphan(instance, run)
+
+
+def recover() -> None:
+    """Make the home ready for `make dev`, and end what an earlier one left behind."""
+    settings()
+    with DagsterInstance.get() as instance:
+        fail_unreachable(instance)
+
+
+def answers(server: Mapping[str, Any]) -> bool:
+    """Return whether a code server answers: host, and port or socket."""
+    client = DagsterGrpcClient(
+        port=server.get("port"), socket=server.get("socket"), host=server.get("host", "localhost")
+    )
+    try:
+        client.ping("")
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
+
+
+def fail_orphan(instance: DagsterInstance, run: DagsterRun) -> None:
+    """Mark a run as failed by its process's end, which counts as no attempt at its work.
+
+    The run's place in the pool `heavy` is given back, or every later run would wait for it forever.
+    """
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    instance.add_run_tags(run.run_id, {ORPHAN_TAG: "true"})
+    instance.report_run_failed(run, "its process ended before it did")
 
 
 def launch(
@@ -61,18 +109,36 @@ def launch(
         tags |= {RUN_KEY_TAG: request.run_key, **({SENSOR_NAME_TAG: sensor} if sensor else {})}
         if instance.get_runs_count(RunsFilter(tags={RUN_KEY_TAG: request.run_key})):
             return None
-    result = definitions.resolve_job_def(str(request.job_name)).execute_in_process(
-        instance=instance,
-        run_id=run_id(request.run_key),
-        partition_key=request.partition_key,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        asset_selection=list(request.asset_selection) if request.asset_selection else None,
-        tags=tags,
-        raise_on_error=False,
-    )
+    try:
+        result = definitions.resolve_job_def(str(request.job_name)).execute_in_process(
+            instance=instance,
+            run_id=run_id(request.run_key),
+            partition_key=request.partition_key,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            asset_selection=list(request.asset_selection) if request.asset_selection else None,
+            tags=tags,
+            raise_on_error=False,
+        )
+    except Exception as error:  # Dagster's own storage, or the steps that tell it what happened
+        require_room(str(error), instance.root_directory)
+        raise
     if not result.success:
-        raise RunFailedError(failure(result.dagster_run, result.all_events))
+        message = failure(result.dagster_run, result.all_events)
+        require_room(message, instance.root_directory)
+        raise RunFailedError(message, result.dagster_run.run_id)
     return result.dagster_run
+
+
+def require_room(message: str, folder: str) -> None:
+    """Raise DiskFullError where an error says that a disk is full."""
+    free = shutil.disk_usage(folder).free
+    full = any(sign in message.lower() for sign in FULL_SIGNS)
+    if full or ("disk i/o error" in message.lower() and free < SQLITE_NEEDS):
+        words = message.strip().splitlines()[0][:300]
+        raise DiskFullError(
+            f"a disk is full ({words}; {free:,} bytes are left at {folder}): make room, then run "
+            "the same command again"
+        )
 
 
 def run_id(run_key: str | None) -> str:
@@ -81,15 +147,23 @@ def run_id(run_key: str | None) -> str:
 
 
 def failure(run: DagsterRun, events: Sequence[DagsterEvent]) -> str:
-    """Return which step failed, with its error's own words."""
+    """Return which step failed, with its error's own words, and the next step."""
+    step, words = cause(events)
+    return (
+        f"run {run.run_id} of {run.job_name} failed in {step}: {words}\n"
+        "See it with `make dev`, then run the same command again"
+    )
+
+
+def cause(events: Iterable[DagsterEvent]) -> tuple[str, str]:
+    """Return the step that failed and its first error's own words, from a run's events."""
+    words = "its process ended before its first step"
     for event in events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error and error.cause:
                 error = error.cause
-            words = error.message.strip() if error else "no error was kept"
-            return (
-                f"run {run.run_id} of {run.job_name} failed in {event.step_key}: {words}\n"
-                "See it with `make dev`, then run the same command again"
-            )
-    return f"run {run.run_id} of {run.job_name} failed before its first step: see its log in the UI"
+            return str(event.step_key), error.message.strip() if error else "no error was kept"
+        if event.is_failure and event.message:
+            words = event.message
+    return "no step", words

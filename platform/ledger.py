@@ -18,33 +18,36 @@ logger = logging.getLogger("leeway")
 TABLES = {
     "deliveries": """table_name varchar, day date, delivery varchar, file varchar,
         file_hash varchar, rows_read bigint, rows_accepted bigint, rows_quarantined bigint,
-        medians varchar, status varchar, reason varchar, known_from date, known_to date,
-        written_at timestamp""",
+        profile varchar, status varchar, reason varchar, known_from date, known_to date,
+        written_at timestamp, warnings varchar, why varchar""",
     "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
-        written_at timestamp""",
+        written_at timestamp, status varchar, failures varchar""",
     "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
         statistic double, threshold double, reason varchar, since date, version integer,
         written_at timestamp""",
     "decisions": """model varchar, as_of date, kind varchar, lane varchar, reasons varchar,
         evidence varchar, written_at timestamp""",
     "versions": """model varchar, as_of date, version integer, kind varchar, lane varchar,
-        mlflow_run varchar, training_set varchar, written_at timestamp""",
+        mlflow_run varchar, training_set varchar, written_at timestamp, snapshot bigint""",
     "promotions": """model varchar, as_of date, version integer, candidate integer,
         promoted boolean, lane varchar, reasons varchar, evidence varchar,
         written_at timestamp""",
     "alerts": """day date, kind varchar, subject varchar, message varchar,
-        written_at timestamp""",
+        written_at timestamp, sent_at timestamp, attempts integer""",
 }
 
 
 def prepare(lake: Lake) -> None:
-    """Create schemas and ledger tables where they are missing."""
+    """Create schemas and ledger tables where they are missing, and columns they have gained."""
 
     def create(connection: duckdb.DuckDBPyConnection) -> None:
         for schema in SCHEMAS:
             connection.execute(f"create schema if not exists {quoted(schema)}")
         for name, columns in TABLES.items():
-            connection.execute(f"create table if not exists {quoted('ledger', name)} ({columns})")
+            table = quoted("ledger", name)
+            connection.execute(f"create table if not exists {table} ({columns})")
+            for column in columns.split(","):
+                connection.execute(f"alter table {table} add column if not exists {column}")
 
     lake.transact(create)
 
@@ -145,17 +148,37 @@ def days_taken(lake: Lake, table: str) -> list[date]:
 
 
 def days_built(lake: Lake, checksums: Mapping[str, str]) -> list[date]:
-    """Return the days that every table has been built for by its model as it is now.
+    """Return the days that every table has been built for by its model as it is now, and passed.
 
     checksums: table → checksum of the dbt models that make it; older ones do not count.
     """
     found = lake.rows(
         """select day from ledger.partitions
-        where (table_name, checksum) in (select (unnest(?), unnest(?)))
+        where (table_name, checksum) in (select (unnest(?), unnest(?))) and status = 'passed'
         group by day having count(distinct table_name) = ?""",
         [list(checksums), list(checksums.values()), len(checksums)],
     )
     return [row["day"] for row in found]
+
+
+def stale_days(
+    lake: Lake, checksums: Mapping[str, str], start: date
+) -> dict[str, list[date]]:
+    """Return the days from `start` on, by table, that other dbt models made or nobody has tested.
+
+    checksums: table → checksum of the dbt models that make it now.
+    """
+    found = lake.rows(
+        """select p.table_name, list(p.day order by p.day) as days
+        from ledger.partitions as p
+        join (select unnest($tables) as table_name, unnest($checksums) as checksum) as now
+            using (table_name)
+        where p.day >= $start
+            and (p.checksum <> now.checksum or coalesce(p.status, 'built') = 'built')
+        group by p.table_name""",
+        {"tables": list(checksums), "checksums": list(checksums.values()), "start": start},
+    )
+    return {row["table_name"]: row["days"] for row in found}
 
 
 def alarms(lake: Lake, model: str) -> list[dict[str, Any]]:

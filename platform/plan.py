@@ -25,6 +25,7 @@ GOING = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+ORPHAN_TAG = "leeway/orphan"  # a run whose process was killed: it says nothing against its work
 LANE_TAG, REASON_TAG, ATTEMPT_TAG = "leeway/lane", "leeway/reason", "leeway/attempt"
 
 

@@ -8,6 +8,8 @@ from rich.table import Table
 from demo import Losses, Story
 from status import ModelStatus, Status
 
+MOST_DAYS = 10  # of a table that are told with their reasons
+
 
 def show_status(out: Console, found: Status) -> None:
     """Print tables, models and alerts."""
@@ -18,10 +20,23 @@ def show_status(out: Console, found: Status) -> None:
         days = (str(table.days), str(table.files))
         tables.add_row(name, *days, *(f"{count:,}" for count in counts), held)
     out.print(tables)
+    _show_days(out, found)
     for name, model in found.models.items():
         out.print(_model(name, model))
     for alert in found.alerts:
         out.print(f"{alert.day} {alert.kind} {alert.subject}: {alert.message}", markup=False)
+
+
+def _show_days(out: Console, found: Status) -> None:
+    """Print the newest days that something is to be said of, with why."""
+    told = [
+        *((name, "held", table.held) for name, table in found.tables.items()),
+        *((name, "warning", table.warnings) for name, table in found.tables.items()),
+        *((name, "left out", table.left_out) for name, table in found.features.items()),
+    ]
+    for name, what, days in told:
+        for day, why in list(days.items())[-MOST_DAYS:]:
+            out.print(f"{name} {day} {what}: {why}", markup=False, highlight=False)
 
 
 def show_story(out: Console, story: Story, found: Status) -> None:

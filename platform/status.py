@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 import ledger
 from declaration import Declaration
+from ingestion.deliveries import held_deliveries, newest_warnings
+from lifecycle.tested import untested
 from resources.lake import Lake
 
 RECENT = 5
@@ -22,6 +24,14 @@ class TableStatus(BaseModel):
     rows_accepted: int = Field(description="lines that keep the contract")
     rows_quarantined: int = Field(description="lines in quarantine.<table>, with reasons")
     held: dict[date, str] = Field(description="days that wait for a person, and why")
+    warnings: dict[date, str] = Field(description="newest published days with a warning")
+
+
+class FeatureStatus(BaseModel):
+    """A features or labels table: which days models may use."""
+
+    days: int = Field(description="days that were built and have passed their tests")
+    left_out: dict[date, str] = Field(description="days that no model uses, and why")
 
 
 class DecisionStatus(BaseModel):
@@ -67,7 +77,7 @@ class AlertStatus(BaseModel):
     """An alert."""
 
     day: date = Field(description="day that it is about")
-    kind: str = Field(description="held, incident or promotion")
+    kind: str = Field(description="run_failed, held, release, features, incident, promotion")
     subject: str = Field(description="table or model")
     message: str = Field(description="what happened")
 
@@ -76,6 +86,7 @@ class Status(BaseModel):
     """The platform's state, read from the ledger."""
 
     tables: dict[str, TableStatus] = Field(description="by raw table")
+    features: dict[str, FeatureStatus] = Field(description="by table of features or labels")
     models: dict[str, ModelStatus] = Field(description="by model")
     alerts: list[AlertStatus] = Field(description="newest alerts, newest first")
 
@@ -87,6 +98,7 @@ def status(lake: Lake, declaration: Declaration) -> Status:
     )
     return Status(
         tables={table.name: _table(lake, table.name) for table in declaration.tables},
+        features={name: _features(lake, name) for name in _tables_by_day(declaration)},
         models={model.name: _model(lake, model.name) for model in declaration.models},
         alerts=[AlertStatus(**alert) for alert in alerts],
     )
@@ -105,14 +117,22 @@ def _table(lake: Lake, name: str) -> TableStatus:
         from newest""",
         [name],
     )[0]
-    held = lake.rows(
-        """select day, reason from ledger.deliveries where table_name = ?
-        qualify row_number() over (partition by day order by written_at desc) = 1
-            and status = 'held'
-        order by day""",
+    held, warned = held_deliveries(lake, name), newest_warnings(lake, name, RECENT)
+    return TableStatus(**counts, held=held, warnings=warned)
+
+
+def _tables_by_day(declaration: Declaration) -> list[str]:
+    names = ((model.features.table, model.label.table) for model in declaration.models)
+    return sorted({name for pair in names for name in pair})
+
+
+def _features(lake: Lake, name: str) -> FeatureStatus:
+    counts = lake.rows(
+        """select count(*) as days from ledger.partitions
+        where table_name = ? and status = 'passed'""",
         [name],
-    )
-    return TableStatus(**counts, held={row["day"]: row["reason"] for row in held})
+    )[0]
+    return FeatureStatus(**counts, left_out=untested(lake, [name]))
 
 
 def _model(lake: Lake, name: str) -> ModelStatus:

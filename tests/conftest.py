@@ -1,6 +1,11 @@
 """What several folders of tests share: a home of its own, a real lake, one Spark session."""
 
 import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +24,14 @@ from simulation.run import Summary, simulate
 from simulation.shop import Shop
 
 VARIABLES = (
+    "LEEWAY_ALERT_URLS",
+    "LEEWAY_DAGSTER_URL",
     "LEEWAY_HOME",
     "LEEWAY_LANDING",
     "LEEWAY_LAKE_CATALOG",
     "LEEWAY_LAKE_DATA",
+    "LEEWAY_DAGSTER_STORAGE",
+    "LEEWAY_EXIT_AT",
     "LEEWAY_MLFLOW_URI",
     "LEEWAY_PII_KEY",
     "LEEWAY_SPARK_MASTER",
@@ -30,6 +39,7 @@ VARIABLES = (
     "LEEWAY_THREADS",
     "DBT_PROJECT_DIR",
     "DAGSTER_HOME",
+    "PGPASSWORD",
 )
 
 
@@ -114,3 +124,56 @@ def real_data() -> Path:
     if not any((Path(given) / "order_lines").glob("*.csv.gz")):
         pytest.skip(f"the real dumps are not at {given}: set LEEWAY_REAL_DATA")
     return Path(given).resolve()
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A throwaway server; every connection needs the password, which is in PGPASSWORD only."""
+
+    port: int
+    binaries: Path
+
+    def database(self) -> str:
+        """Make an empty database and return its name."""
+        name = f"d{uuid.uuid4().hex}"
+        command = [str(self.binaries / "createdb"), "-h", "127.0.0.1", "-p", str(self.port)]
+        subprocess.run([*command, "-U", "leeway", name], check=True)
+        return name
+
+    def libpq(self, name: str) -> str:
+        """A database's connection for DuckLake."""
+        return f"host=127.0.0.1 port={self.port} user=leeway dbname={name}"
+
+    def url(self, name: str) -> str:
+        """A database's connection for Dagster and MLflow."""
+        return f"postgresql://leeway@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def postgres(clean_environment: None) -> Iterator[Postgres]:
+    """A Postgres for the session, as user `postgres` where root runs the tests."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no Postgres in /usr/lib/postgresql: install the package postgresql")
+    binaries, folder = found[-1].parent, Path(tempfile.mkdtemp(prefix="leeway-postgres-"))
+    password = folder / "password"
+    password.write_text("only for tests\n")
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+        shutil.chown(password, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    secret = [f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync"]
+    data = ["-D", str(folder / "data")]
+    options = f"-c listen_addresses=127.0.0.1 -c fsync=off -p {port} -k {folder}"
+    start = [*data, "-w", "-l", str(folder / "log"), "-o", options, "start"]
+    quietly = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([*user, binaries / "initdb", *data, "-U", "leeway", *secret], **quietly)
+    subprocess.run([*user, binaries / "pg_ctl", *start], **quietly)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGPASSWORD", password.read_text().strip())
+        yield Postgres(port, binaries)
+    subprocess.run([*user, binaries / "pg_ctl", *data, "-m", "immediate", "stop"], **quietly)
+    shutil.rmtree(folder)

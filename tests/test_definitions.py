@@ -32,6 +32,7 @@ ASSETS = [
     "staging/stg_shop__order_lines",
 ]
 JOBS = [
+    "backfill",
     "daily",
     "features",
     "history",
@@ -42,9 +43,17 @@ JOBS = [
     f"{MODEL}_monitoring",
     f"{MODEL}_scoring",
     f"{MODEL}_training",
+    "upkeep",
     "views",
 ]
-SENSORS = ["daily_chain", "landing_arrivals", f"{MODEL}_retrain_on_drift"]
+SENSORS = [
+    "alerts",
+    "run_failures",
+    "daily_chain",
+    "landing_arrivals",
+    f"{MODEL}_retrain_on_drift",
+    "stale_features",
+]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +76,7 @@ def test_every_job_sensor_and_schedule_is_known_here(repository) -> None:
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     assert sorted(jobs) == sorted(JOBS)
     assert sorted(sensor.name for sensor in repository.sensor_defs) == sorted(SENSORS)
-    assert [schedule.name for schedule in repository.schedule_defs] == ["daily"]
+    assert [schedule.name for schedule in repository.schedule_defs] == ["daily", "weekly_upkeep"]
 
 
 def upstream(repository, key: str) -> set[str]:

@@ -50,6 +50,7 @@ def test_a_failing_run_raises_with_its_step_and_the_first_error_s_words(instance
         launch(location([]), instance, request)
     assert f"run {run_id('k')} of broken failed in broken" in str(caught.value)
     assert "the scale shows 0 kg" in str(caught.value)
+    assert caught.value.run_id == run_id("k")
 
 
 def test_a_failed_run_keeps_its_key(instance) -> None:

@@ -27,6 +27,7 @@ ASSIGNMENT = re.compile(r"[A-Z_]+=\S*$")
 STATUS_TABLES = {
     "The object": status.Status,
     "tables.NAME": status.TableStatus,
+    "features.NAME": status.FeatureStatus,
     "models.NAME": status.ModelStatus,
     "models.NAME.decisions[]": status.DecisionStatus,
     "models.NAME.promotions[]": status.PromotionStatus,
@@ -84,7 +85,7 @@ def test_a_command_that_does_not_exist_is_found() -> None:
 
 
 def test_every_subcommand_is_in_the_readme() -> None:
-    shown = set(re.findall(r"`leeway (\w+)", (ROOT / "README.md").read_text()))
+    shown = set(re.findall(r"`leeway ([\w-]+)", (ROOT / "README.md").read_text()))
     assert shown == set(COMMANDS["leeway"].commands)
 
 

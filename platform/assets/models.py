@@ -17,6 +17,7 @@ from dagster import (
 
 from assets.metadata import described, pictures, table
 from assets.partitions import HEAVY
+from commit_points import reached
 from declaration import MlModel
 from lifecycle import candidate as candidates
 from lifecycle import evaluation as evaluations
@@ -46,6 +47,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
     def training_set(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """Manifest of the rows that a candidate learns from and is judged by; no copy of them."""
         manifest = training_sets.build(lake, model, day_of(context))
+        reached("training-set-kept")
         return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
 
     @asset(**common, deps=[training_set], kinds={"pytorch", "mlflow"}, pool=HEAVY)
@@ -63,6 +65,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
     ) -> MaterializeResult:
         """Candidate, champion and baselines on the same matured rows that none has seen."""
         found = evaluations.evaluate(lake, registry, model, day_of(context), lake.threads)
+        reached("evaluated")
         return MaterializeResult(
             metadata={"scores": table(found.scores), **pictures(found.figures)}
         )
@@ -73,6 +76,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
     ) -> MaterializeResult:
         """The gate's verdict; where it promotes, the recipe is refitted and goes live next day."""
         verdict = promotion.judge(lake, registry, model, day_of(context), lake.threads)
+        reached("alias-moved")
         return MaterializeResult(
             metadata={
                 "promoted": MetadataValue.bool(verdict["promoted"]),

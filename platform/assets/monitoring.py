@@ -1,5 +1,6 @@
 """The assets that watch a model: predictions → performance, drift → decision."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dagster import (
@@ -19,15 +20,21 @@ from dagster import (
     asset,
 )
 
-from assets.metadata import described, table
+from assets.metadata import table
 from assets.models import day_of
 from assets.partitions import HEAVY, days_of
+from commit_points import reached
 from declaration import MlModel
 from lifecycle import deciding, monitoring, scoring
 from plan import GOING, MODEL_TAG
 from resources.lake import Lake
 from resources.registry import Registry
 
+SCORING_CHECKS = {
+    "complete": "Every day that has a champion was scored; a day without is named with why.",
+    "same_features": "Features were made by the dbt models that the version has learned from.",
+}
+MOST_REASONS = 5  # in a description; the metadata has all
 CHECKS = ("features", "prediction", "performance", "incidents")
 
 
@@ -51,6 +58,10 @@ def monitoring_assets(
     @asset(
         **common,
         deps=[features, champion],
+        check_specs=[
+            AssetCheckSpec(name, asset=[model.name, "predictions"], description=what)
+            for name, what in SCORING_CHECKS.items()
+        ],
         backfill_policy=BackfillPolicy.single_run(),
         kinds={"pytorch", "ducklake"},
         pool=HEAVY,
@@ -60,7 +71,15 @@ def monitoring_assets(
     ) -> MaterializeResult:
         """One row per entity and day, by the champion that the ledger names for the day."""
         done = scoring.predict(lake, registry, model, days_of(context))
-        return MaterializeResult(metadata=described(done))
+        reached("predictions-kept")
+        skipped = {str(day): why for day, why in done.skipped.items()}
+        return MaterializeResult(
+            metadata={"rows": MetadataValue.int(done.rows), "days": MetadataValue.int(done.days)},
+            check_results=[
+                warning("complete", [f"{day}: {why}" for day, why in skipped.items()]),
+                warning("same_features", done.other_code),
+            ],
+        )
 
     @asset(
         **common,
@@ -71,6 +90,7 @@ def monitoring_assets(
     def performance(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """The champion's loss per day, once the day's labels have matured."""
         days = scoring.measure(lake, model, days_of(context))
+        reached("performance-kept")
         return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})
 
     @asset(
@@ -87,9 +107,10 @@ def monitoring_assets(
     def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
         """Features, predictions and losses of the last days against what the champion knows."""
         found = monitoring.watch(lake, registry, model, day_of(context))
+        reached("checks-kept")
         return MaterializeResult(
             metadata={
-                "report": MetadataValue.url(found.report_url),
+                "report": MetadataValue.url(found.report_url or "no day could be compared"),
                 "version": MetadataValue.int(found.version),
                 "columns": table([vars(column) for column in found.columns]),
             },
@@ -106,6 +127,7 @@ def monitoring_assets(
         )
         in_flight = context.instance.get_runs_count(training) > 0
         made = deciding.decide(lake, model, day_of(context), in_flight)
+        reached("decision-kept")
         return MaterializeResult(
             metadata={
                 "decision": MetadataValue.text(made.kind),
@@ -116,6 +138,17 @@ def monitoring_assets(
         )
 
     return [predictions, performance, drift, decision]
+
+
+def warning(name: str, reasons: Sequence[str]) -> AssetCheckResult:
+    """Return a check that passes where there is nothing to say; it never stops a run."""
+    return AssetCheckResult(
+        check_name=name,
+        passed=not reasons,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(reasons[:MOST_REASONS]),
+        metadata={"reasons": MetadataValue.json(list(reasons))},
+    )
 
 
 def verdict(check: monitoring.Check) -> AssetCheckResult:

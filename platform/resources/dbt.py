@@ -19,7 +19,7 @@ from resources.settings import CHECKOUT, Settings
 
 logger = logging.getLogger("leeway")
 SOURCES = (".sql", ".yml", ".yaml", ".csv", ".md")
-DBT = str(Path(sys.executable).with_name("dbt"))
+DBT = str(Path(sys.executable).with_name("leeway-dbt"))  # dbt that ends with its parent
 
 
 def dbt_project(settings: Settings) -> DbtProject:
@@ -63,6 +63,7 @@ def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
     parsed, found = path.with_name("manifest.sources"), fingerprint(project.project_dir)
     if not path.exists() or not parsed.exists() or parsed.read_text() != found:
         logger.info("parsing %s", project.project_dir)
+        parsed.unlink(missing_ok=True)  # a parse that is killed must not pass for the one before
         _parse(settings, project)
         parsed.write_text(found)
     return json.loads(path.read_text())

@@ -8,7 +8,13 @@ from typing import TypeVar
 import duckdb
 import pyarrow as pa
 from dagster import ConfigurableResource
-from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from errors import LakeBusyError, SetupError
 from resources.settings import Settings
@@ -16,7 +22,18 @@ from resources.settings import Settings
 T = TypeVar("T")
 SCHEMAS = ("raw", "quarantine", "staging", "features", "ml", "ledger")
 EXTENSIONS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
-LOCK_SIGNS = ("database is locked", "transaction conflict", "could not serialize")
+# DuckLake (with duckdb 1.5.5) narrows a table's column statistics to the newest file where the
+# first file of a write had only nulls. DuckDB believes them: filters and max() miss rows, and a
+# sort alters values.
+UNSAFE_OPTIMIZER = "statistics_propagation"
+LOCK_SIGNS = (
+    "database is locked",
+    "transaction conflict",
+    "could not serialize",
+    "deadlock detected",
+    "unique constraint",  # two processes made the same catalog, or took the same snapshot number
+)
+TRIES = 20
 
 
 def quoted(*parts: str) -> str:
@@ -42,10 +59,30 @@ def install_extension(name: str) -> None:
     import_extension(name)
 
 
+def patiently(work: Callable[[], T]) -> T:
+    """Return what `work` returns, trying again while other writers hold the catalog.
+
+    Raises LakeBusyError when twenty tries met a lock.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(is_lock),
+        stop=stop_after_attempt(TRIES),
+        wait=wait_random_exponential(multiplier=0.05, max=2.0),
+    )
+    try:
+        return retrying(work)
+    except RetryError as error:
+        cause = error.last_attempt.exception()
+        raise LakeBusyError(
+            f"the lake's catalog was locked on {TRIES} tries ({cause}): "
+            "end the other writer, or move the catalog to Postgres (LEEWAY_LAKE_CATALOG)"
+        ) from cause
+
+
 @lru_cache(maxsize=4)
 def attached(catalog: str, data: str, threads: int) -> duckdb.DuckDBPyConnection:
-    """Return this process's shared database with the lake attached."""
-    return attach(catalog, data, threads)
+    """Return this process's shared database with the lake attached; the first one makes it."""
+    return patiently(lambda: attach(catalog, data, threads))
 
 
 def attach(
@@ -61,6 +98,7 @@ def attach(
             f"LEEWAY_LAKE_CATALOG is of kind {kind!r}: start it with 'sqlite:' or 'postgres:'"
         )
     connection = duckdb.connect(config={"threads": threads})
+    connection.execute(f"set disabled_optimizers = '{UNSAFE_OPTIMIZER}'")
     for name in ("ducklake", EXTENSIONS[kind]):
         install_extension(name)
         connection.load_extension(name)
@@ -105,21 +143,9 @@ class Lake(ConfigurableResource):
     def transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction and commit; all of it is tried again on a locked catalog.
 
-        Raises LakeBusyError when eight tries met a lock. Other errors roll back and pass through.
+        Raises LakeBusyError when every try met a lock. Other errors roll back and pass through.
         """
-        retrying = Retrying(
-            retry=retry_if_exception(is_lock),
-            stop=stop_after_attempt(8),
-            wait=wait_random(0.05, 1.0),
-        )
-        try:
-            return retrying(self._once, work)
-        except RetryError as error:
-            cause = error.last_attempt.exception()
-            raise LakeBusyError(
-                f"the lake's catalog was locked on 8 tries ({cause}): "
-                "end the other writer, or move the catalog to Postgres (LEEWAY_LAKE_CATALOG)"
-            ) from cause
+        return patiently(lambda: self._once(work))
 
     def read(
         self, query: str, parameters: list | dict | None = None, snapshot: int | None = None

@@ -3,19 +3,26 @@
 The ledger says which version is live; MLflow keeps the bytes, and its alias follows the ledger.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version as installed
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
 from pydantic import PrivateAttr
 
+from commit_points import reached
+from errors import RegistryError
 from ml.schema import Schema
 from ml.tabular import TabularModel
+from resources.connections import served
+from resources.run_tracker import RunTracker
 from resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,31 +30,20 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+HOST, PROCESS = "leeway.host", "leeway.process"
 REQUIREMENTS = ("torch", "numpy", "pyarrow", "pandas", "mlflow")
 SERVED = Path(__file__).with_name("served_model.py")
 ML = Path(__file__).resolve().parents[2] / "ml"
 
 
-class RunTracker:
-    """Reports a training run to one MLflow run; see `ml.tracker.Tracker`."""
+@dataclass(frozen=True)
+class Version:
+    """A registered version, the run that made it, and what it says of itself."""
 
-    def __init__(self, client: "MlflowClient", run_id: str) -> None:
-        self._client, self._run_id = client, run_id
-
-    def params(self, values: Mapping[str, str | int | float | bool]) -> None:
-        """Record settings."""
-        from mlflow.entities import Param
-
-        params = [Param(name, str(value)) for name, value in values.items()]
-        self._client.log_batch(self._run_id, params=params)
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Record the numbers of one epoch."""
-        from mlflow.entities import Metric
-
-        now = 0  # epochs are the clock here: the curve has no wall-clock axis
-        metrics = [Metric(name, float(value), now, step) for name, value in values.items()]
-        self._client.log_batch(self._run_id, metrics=metrics)
+    version: int
+    run_id: str
+    tags: Mapping[str, str]
 
 
 class Registry(ConfigurableResource):
@@ -66,16 +62,30 @@ class Registry(ConfigurableResource):
 
     @cached_property
     def client(self) -> "MlflowClient":
-        """MLflow's client; importing it takes seconds, so only who needs it pays."""
+        """MLflow's client; importing it takes seconds, so only who needs it pays.
+
+        Raises RegistryError where nothing answers, after three tries.
+        """
         import mlflow
 
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         mlflow.set_tracking_uri(self.uri)
-        return mlflow.MlflowClient(self.uri, self.uri)
+        client = mlflow.MlflowClient(self.uri, self.uri)
+        try:
+            client.search_experiments(max_results=1)
+        except mlflow.MlflowException as error:
+            raise RegistryError(
+                f"MLflow does not answer at {self.uri} (LEEWAY_MLFLOW_URI): {str(error)[:300]}\n"
+                "Start it, or correct the setting; the decision stays, the next attempt trains"
+            ) from error
+        return client
 
     @contextmanager
     def run(self, model: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
         """Open an MLflow run of the model's experiment and yield its id; an error fails the run."""
-        run = self.client.create_run(self._experiment(model), tags=dict(tags), run_name=name)
+        tags = {**tags, HOST: gethostname(), PROCESS: str(os.getpid())}
+        run = self.client.create_run(self._experiment(model), tags=tags, run_name=name)
         try:
             yield run.info.run_id
         except BaseException:
@@ -104,12 +114,28 @@ class Registry(ConfigurableResource):
                 signature=signature_of(fitted.preprocessing.schema),
                 pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             )
+        reached(f"{tags['kind']}-logged")
         if not self.client.search_registered_models(f"name = '{model}'"):
             self.client.create_registered_model(model)
         found = self.client.create_model_version(
             model, logged.model_uri, run_id, tags, model_id=logged.model_id
         )
         return int(found.version)
+
+    def adopted(self, model: str, tags: Mapping[str, str]) -> Version | None:
+        """Return the registered version that has these tags, its run finished; None without one.
+
+        A version exists only once all its files do, so it is whole, however its process ended.
+        """
+        conditions = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found = self.client.search_model_versions(f"name = '{model}' and {conditions}")
+        if not found:
+            return None
+        first = min(found, key=lambda each: int(each.version))
+        run_id = str(first.run_id)
+        if self.client.get_run(run_id).info.status != "FINISHED":
+            self.client.set_terminated(run_id, "FINISHED")
+        return Version(int(first.version), run_id, first.tags)
 
     def load(self, model: str, version: int) -> TabularModel:
         """Return a registered version's fitted model."""
@@ -158,7 +184,15 @@ class Registry(ConfigurableResource):
             self._experiments[model] = (
                 found.experiment_id if found else self.client.create_experiment(model, place)
             )
+            self._end_orphans(self._experiments[model])
         return self._experiments[model]
+
+    def _end_orphans(self, experiment: str) -> None:
+        """End runs whose process on this machine is gone: nobody will."""
+        mine = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{gethostname()}'"
+        for run in self.client.search_runs([experiment], mine):
+            if not is_alive(int(run.data.tags[PROCESS])):
+                self.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def signature_of(columns: Schema) -> "ModelSignature":
@@ -188,8 +222,18 @@ def download(uri: str, model: str, version: int, place: Path) -> Path:
     return next(entry for entry in (Path(path) / "artifacts").iterdir() if entry.is_dir())
 
 
+def is_alive(process: int) -> bool:
+    """Return whether a process of this machine has this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
 def registry_of(settings: Settings) -> Registry:
     """Return MLflow; a database of our own keeps its artifacts in `home`, a server decides."""
-    local = settings.mlflow_uri.startswith("sqlite")
-    artifacts = str(settings.home / "mlartifacts") if local else ""
+    artifacts = "" if served(settings.mlflow_uri) else str(settings.home / "mlartifacts")
     return Registry(uri=settings.mlflow_uri, artifacts=artifacts, url=settings.mlflow_url)

@@ -1,5 +1,6 @@
 """All settings, read from the environment once; `LEEWAY_` is the prefix."""
 
+import json
 import logging
 import os
 import secrets
@@ -7,14 +8,18 @@ import shutil
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import SetupError
+from ingestion.source import is_there
+from resources.connections import refuse_passwords, with_driver
 
 logger = logging.getLogger("leeway")
 CHECKOUT = Path(__file__).resolve().parents[2]
+POSTGRES_STORAGE = "storage: {{postgres: {{postgres_url: {url}}}}}\n"
 
 
 class Settings(BaseSettings):
@@ -23,10 +28,14 @@ class Settings(BaseSettings):
     home: state of this installation; deleting the folder resets everything.
     landing: folder of the nightly dumps, `{landing}` in a table's `ingest.path`.
     lake_catalog, lake_data: DuckLake's catalog (`sqlite:` or `postgres:` connection) and data path.
+    dagster_storage: `postgresql://` URL of Dagster's runs, events and ticks; SQLite in `home`
+        without it.
     mlflow_uri: MLflow tracking and registry server or database.
     mlflow_url: where people open the MLflow UI; links in the Dagster UI point there.
     spark_master: a Spark master URL.
     start: first day of every partitioned asset; by default the earliest `ingest.start` declared.
+    alert_urls: apprise's addresses that alerts go to, with spaces between; without any, the log.
+    dagster_url: where people open Dagster; links in alerts point there.
     pii_key: key of the pseudonyms; without it `home/pii.key` is made.
     dbt_project_dir: the dbt project that declares everything (`DBT_PROJECT_DIR`).
     """
@@ -37,11 +46,14 @@ class Settings(BaseSettings):
     landing: str = ""
     lake_catalog: str = ""
     lake_data: str = ""
+    dagster_storage: str = ""
     mlflow_uri: str = ""
     mlflow_url: str = "http://127.0.0.1:5000"
     spark_master: str = "local[*]"
     start: date | None = None
     pii_key: SecretStr | None = None
+    alert_urls: SecretStr | None = None
+    dagster_url: str = "http://127.0.0.1:3000"
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     dbt_project_dir: Path = Field(
         default=CHECKOUT / "dbt_project",
@@ -49,7 +61,11 @@ class Settings(BaseSettings):
     )
 
     def model_post_init(self, _context: object) -> None:
-        """Derive what was not set from `home`; paths become absolute, so workers agree on them."""
+        """Derive what was not set from `home`; paths become absolute, so workers agree on them.
+
+        Raises SetupError where a connection carries a password: these strings are shown.
+        """
+        refuse_passwords(self.lake_catalog, self.dagster_storage, self.mlflow_uri)
         self.home = self.home.expanduser().resolve()
         self.dbt_project_dir = self.dbt_project_dir.expanduser().resolve()
         self.landing = self.landing or str(self.home / "landing")
@@ -57,7 +73,8 @@ class Settings(BaseSettings):
             self.landing = str(Path(self.landing).expanduser().resolve())
         self.lake_catalog = self.lake_catalog or f"sqlite:{self.home}/lake/catalog.sqlite"
         self.lake_data = self.lake_data or f"{self.home}/lake/data/"
-        self.mlflow_uri = self.mlflow_uri or f"sqlite:///{self.home}/mlflow.db"
+        self.dagster_storage = with_driver(self.dagster_storage)
+        self.mlflow_uri = with_driver(self.mlflow_uri or f"sqlite:///{self.home}/mlflow.db")
 
     @property
     def dagster_home(self) -> Path:
@@ -72,6 +89,7 @@ class Settings(BaseSettings):
             "LEEWAY_LANDING": self.landing,
             "LEEWAY_LAKE_CATALOG": self.lake_catalog,
             "LEEWAY_LAKE_DATA": self.lake_data,
+            "LEEWAY_DAGSTER_STORAGE": self.dagster_storage,
             "DBT_PROJECT_DIR": str(self.dbt_project_dir),
             "DAGSTER_HOME": str(self.dagster_home),
             "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -83,10 +101,22 @@ def settings() -> Settings:
     """Return the settings of this process, with `home` made and ready for Dagster and the lake."""
     loaded = Settings()
     loaded.dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(CHECKOUT / "dagster.yaml", loaded.dagster_home / "dagster.yaml")
+    write_instance(loaded)
     (loaded.home / "lake" / "data").mkdir(parents=True, exist_ok=True)
     os.environ.update(loaded.environment)
     return loaded
+
+
+def write_instance(loaded: Settings) -> None:
+    """Write Dagster's instance file, where it is another than wanted: in one move, never half."""
+    wanted = (CHECKOUT / "dagster.yaml").read_text()
+    if loaded.dagster_storage:
+        wanted += POSTGRES_STORAGE.format(url=json.dumps(loaded.dagster_storage))
+    path = loaded.dagster_home / "dagster.yaml"
+    if not path.exists() or path.read_text() != wanted:
+        with NamedTemporaryFile("w", dir=path.parent, suffix=".yaml", delete=False) as file:
+            file.write(wanted)
+        Path(file.name).replace(path)
 
 
 def require_java() -> None:
@@ -105,8 +135,15 @@ def require_java() -> None:
 
 
 def require_landing(loaded: Settings) -> None:
-    """Raise SetupError where the landing folder does not exist."""
-    if "://" not in loaded.landing and not Path(loaded.landing).is_dir():
+    """Raise SetupError where the landing folder, or its bucket, does not exist."""
+    try:
+        there = is_there(loaded.landing)
+    except OSError as error:
+        raise SetupError(
+            f"the landing folder {loaded.landing} cannot be read ({error}): check LEEWAY_LANDING, "
+            "and for S3 AWS_ENDPOINT_URL, AWS_REGION and the credentials in AWS_*"
+        ) from error
+    if not there:
         raise SetupError(
             f"the landing folder {loaded.landing} does not exist: set LEEWAY_LANDING to where the "
             "dumps are, or make a shop with `leeway simulate`"
@@ -121,18 +158,24 @@ def pii_key(loaded: Settings) -> bytes:
     if loaded.pii_key:
         return loaded.pii_key.get_secret_value().encode()
     path = loaded.home / "pii.key"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-        logger.warning(
-            "LEEWAY_PII_KEY is not set: made %s (mode 0600). Keep it: with another key every "
-            "pseudonym changes",
-            path,
-        )
+    if not path.exists():
+        _make_key(path)
     if path.stat().st_mode & 0o077:
         raise SetupError(f"{path} can be read by others: run `chmod 600 {path}`")
     return path.read_bytes()
+
+
+def _make_key(path: Path) -> None:
+    """Make a key whole or not at all: an empty one, left by a crash, would hide nobody."""
+    with NamedTemporaryFile("w", dir=path.parent, prefix="key-") as file:  # mode 0600
+        file.write(secrets.token_hex(32))
+        file.flush()
+        try:
+            os.link(file.name, path)
+        except FileExistsError:  # another process was first: its key counts
+            return
+    logger.warning(
+        "LEEWAY_PII_KEY is not set: made %s (mode 0600). Keep it: with another key every "
+        "pseudonym changes",
+        path,
+    )

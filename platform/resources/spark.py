@@ -8,6 +8,8 @@ from dagster_pyspark import LazyPySparkResource
 
 from resources.settings import Settings, require_java
 
+ONE_FILE = str(1 << 40)  # bytes of a partition; opening costs as much, so none takes a second file
+
 
 def spark_resource(settings: Settings) -> LazyPySparkResource:
     """Return the Spark session's settings; no JVM starts here.
@@ -27,8 +29,8 @@ def spark_resource(settings: Settings) -> LazyPySparkResource:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.threads),
-        "spark.sql.files.openCostInBytes": str(128 * 1024 * 1024),
-        "spark.sql.files.maxPartitionBytes": str(128 * 1024 * 1024),
+        "spark.sql.files.openCostInBytes": ONE_FILE,
+        "spark.sql.files.maxPartitionBytes": ONE_FILE,
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(sys.path),

@@ -17,7 +17,7 @@ from dagster import (
 
 import ledger
 from declaration import MlModel
-from plan import ATTEMPT_TAG, DAY_TAG, GOING, MODEL_TAG, training
+from plan import ATTEMPT_TAG, DAY_TAG, GOING, MODEL_TAG, ORPHAN_TAG, training
 from resources.lake import Lake
 
 
@@ -40,8 +40,9 @@ def requested(
     tried = [run for run in runs if run.tags.get(DAY_TAG) == str(day)]
     if any(run.is_success for run in tried):
         return SkipReason(f"{day}: trained already")
-    if len(tried) >= max_attempts:
-        return SkipReason(f"{day}: {len(tried)} attempts have failed: look at the last run")
+    failed = [run for run in tried if ORPHAN_TAG not in run.tags]
+    if len(failed) >= max_attempts:
+        return SkipReason(f"{day}: {len(failed)} attempts have failed: look at the last run")
     attempts = [int(run.tags.get(ATTEMPT_TAG, 0)) for run in tried]
     return training(model, day, decision["lane"], _reasons(decision), max(attempts, default=0) + 1)
 

@@ -1,6 +1,7 @@
 """Baselines see what the candidate sees."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -40,3 +41,15 @@ def test_the_base_rate_is_that_of_the_weighted_training_rows(
     expected = np.average(schema.labels(parts.train), weights=parts.weights)
     predictions = fit_baselines(parts, schema, CONFIG)["base_rate"].predict(parts.test)
     assert np.unique(predictions) == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_model_may_have_columns_of_one_kind_only(
+    customers: Callable[..., pa.Table], schema: Schema, kind: str
+) -> None:
+    parts = normal(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    one_kind = replace(schema, **{"numeric": (), "categorical": (), kind: getattr(schema, kind)})
+    fitted = fit_baselines(parts, one_kind, CONFIG)
+    for model in fitted.values():
+        predictions = model.predict(parts.test)
+        assert (predictions.shape, predictions.dtype) == ((parts.test.num_rows,), np.float64)

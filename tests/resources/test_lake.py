@@ -147,3 +147,24 @@ def test_preparing_a_ledger_twice_keeps_its_rows(lake: Lake) -> None:
     lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
     ledger.prepare(lake)
     assert count(lake) == 1
+
+
+def test_rows_are_read_as_they_are_where_ducklake_s_column_statistics_are_wrong(lake: Lake) -> None:
+    """A write that begins with a file of nulls, then one more: the bounds are those of the last."""
+
+    def write(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create table ml.gaps (day integer, gap integer)")
+        connection.execute("alter table ml.gaps set partitioned by (day)")
+
+    lake.transact(write)
+    # more rows than DuckLake keeps in the catalog: each day becomes a file
+    first = "select 1 + i // 50, if(i < 50, null, i - 49) from range(100) t(i)"
+    for rows in (first, "select 3, 4 from range(50)"):
+        lake.transact(lambda c, rows=rows: c.execute(f"insert into ml.gaps {rows}"))
+
+    gaps = lake.read("from ml.gaps order by day, gap nulls first")["gap"].to_pylist()
+    assert gaps == [None] * 50 + [*range(1, 51)] + [4] * 50
+    assert lake.rows("select min(gap) as low, max(gap) as high from ml.gaps") == [
+        {"low": 1, "high": 50}
+    ]
+    assert lake.rows("select count(*) as n from ml.gaps where gap > 5") == [{"n": 45}]

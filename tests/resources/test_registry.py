@@ -1,18 +1,22 @@
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from socket import gethostname
 
 import mlflow
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from errors import RegistryError
 from ml.schema import Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
 from ml.training import fit
-from resources.registry import Registry, registry_of
+from resources.registry import HOST, PROCESS, Registry, registry_of
 from resources.settings import Settings
 
 ROWS, MODEL = 600, "repeat_purchase"
@@ -120,3 +124,37 @@ def test_artifacts_stay_in_home(registry, registered) -> None:
 def test_a_tracking_server_decides_itself_where_artifacts_go(tmp_path: Path) -> None:
     served = registry_of(Settings(home=tmp_path, mlflow_uri="http://mlflow:5000"))
     assert served.artifacts == ""
+
+
+def test_a_registered_version_is_found_by_what_it_says_of_itself(registry, registered) -> None:
+    run, version, _ = registered
+    registry.client.set_terminated(run, "KILLED")  # its process ended right after it registered
+    found = registry.adopted(MODEL, {"kind": "candidate"})
+    assert (found.version, found.run_id) == (version, run)
+    assert registry.client.get_run(run).info.status == "FINISHED"
+    assert registry.adopted(MODEL, {"kind": "candidate", "training_set": "another"}) is None
+
+
+def test_runs_of_processes_that_are_gone_are_ended_and_those_of_living_ones_go_on(registry) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    experiment = registry.client.create_experiment("orphans", registry.artifacts)
+    processes = {"dead": ended.pid, "alive": os.getpid()}
+    runs = {
+        name: registry.client.create_run(experiment, tags={HOST: gethostname(), PROCESS: str(pid)})
+        for name, pid in processes.items()
+    }
+    with registry.run("orphans", "the next", {"kind": "candidate"}):
+        statuses = {
+            name: registry.client.get_run(run.info.run_id).info.status for name, run in runs.items()
+        }
+    assert statuses == {"dead": "KILLED", "alive": "RUNNING"}
+
+
+def test_a_server_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path) -> None:
+    nobody = registry_of(Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9"))
+    refused = pytest.raises(RegistryError, match=r"(?s)http://127.0.0.1:9 .*Start it")
+    before = mlflow.get_tracking_uri()
+    with refused, nobody.run(MODEL, "2024-01-01 candidate", {"kind": "candidate"}):
+        pytest.fail("a run was opened")
+    mlflow.set_tracking_uri(before)

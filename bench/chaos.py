@@ -1,0 +1,172 @@
+"""Kill a history at random moments, go on, and compare what is left with an undisturbed one.
+
+    python bench/chaos.py --kills 200 --days 60 --seed 1
+
+`leeway run` works off a simulated shop and is ended by SIGKILL at a moment drawn from the time that
+an undisturbed run takes; the next one goes on. A finished home is compared and a fresh one started,
+until all kills are done. Exit status 1 where anything differs.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from bench.comparison import State, differences, state_of
+from resources.settings import CHECKOUT
+from simulation.run import simulate
+from simulation.shop import Shop
+
+FIRST = date(2024, 1, 1)
+STEP, START = "step: ", "starting"
+RUN = f"""
+import sys
+from datetime import date
+from history import load_history
+first, last = map(date.fromisoformat, sys.argv[1:])
+load_history(first, last, lambda step: print("{STEP}" + step, flush=True)).run()
+"""  # `leeway run`, its steps one per line
+MODEL = {"train": {"min_rows": 400}, "gate": {"test_days": 7, "min_rows": 100}}
+
+
+@dataclass(frozen=True)
+class Shopkeeper:
+    """Starts `leeway run` over one landing folder, in homes of its own."""
+
+    place: Path
+    days: int
+
+    def start(self, home: Path) -> subprocess.Popen:
+        """A run in a process group of its own, so that a kill hits nobody else."""
+        home.mkdir(exist_ok=True)
+        mine = {
+            "LEEWAY_HOME": home, "LEEWAY_LANDING": self.place / "landing",
+            "DBT_PROJECT_DIR": self.place / "dbt_project", "LEEWAY_START": FIRST,
+            "LEEWAY_PII_KEY": "only for chaos", "LEEWAY_THREADS": 1,
+        }  # fmt: skip
+        last = FIRST + timedelta(days=self.days - 1)
+        with (home / "output.log").open("a") as log:
+            log.write(f"{START}\n")
+            log.flush()
+            return subprocess.Popen(
+                [sys.executable, "-c", RUN, str(FIRST), str(last)],
+                env={**os.environ, **{name: str(value) for name, value in mine.items()}},
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+
+def main(
+    kills: Annotated[int, typer.Option(min=1)] = 200,
+    days: Annotated[int, typer.Option(min=1)] = 60,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Print a line per kill and per finished home, then where the kills hit."""
+    chance, where, wrong, done, homes = random.Random(seed), Counter[str](), 0, 0, 0
+    with scratch() as place:
+        keeper = prepared(place, days)
+        began = time.monotonic()
+        finish(keeper, place / "undisturbed")
+        length = time.monotonic() - began
+        wanted = state_of(place / "undisturbed")
+        print(
+            f"an undisturbed run takes {length:.0f} s and leaves {len(wanted)} tables", flush=True
+        )
+        while done < kills:
+            home, homes = place / f"home{homes}", homes + 1
+            while done < kills and killed(keeper, home, chance.uniform(0, length)):
+                done += 1
+                where[moment(home)] += 1
+                print(f"kill {done} of {kills}: {moment(home)}", flush=True)
+            finish(keeper, home)
+            wrong += told(wanted, home)
+            shutil.rmtree(home)
+    for step, count in where.most_common():
+        print(f"{count:4} kills in {step}")
+    print(f"{done} kills, {homes} homes, {wrong} differences")
+    sys.exit(wrong > 0)
+
+
+def killed(keeper: Shopkeeper, home: Path, seconds: float) -> bool:
+    """Run for a while and kill the command alone; its children have to end by themselves."""
+    process = keeper.start(home)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+    if process.returncode:
+        stop(home)
+    return False
+
+
+def finish(keeper: Shopkeeper, home: Path) -> None:
+    """Run to the end."""
+    if keeper.start(home).wait():
+        stop(home)
+
+
+def stop(home: Path) -> None:
+    """End with what the command said: a run after a kill has to succeed."""
+    sys.exit(f"a run in {home} failed:\n{(home / 'output.log').read_text()[-5000:]}")
+
+
+def moment(home: Path) -> str:
+    """Return the last step that the command had begun."""
+    lines = (home / "output.log").read_text().splitlines()
+    steps = [line.removeprefix(STEP) for line in lines if line.startswith((STEP, START))]
+    return re.sub(r"\d{4}-\d\d(-\d\d)?|\.\.", "", steps[-1]).strip()
+
+
+def told(wanted: State, home: Path) -> int:
+    """Print and count what differs."""
+    found = differences(wanted, state_of(home))
+    for line in found:
+        print(f"  DIFFERENT {line}", flush=True)
+    print(f"{home.name}: {len(found)} differences", flush=True)
+    return len(found)
+
+
+def prepared(place: Path, days: int) -> Shopkeeper:
+    """Make the shop and a dbt project whose model is content with its few rows."""
+    simulate(
+        place / "landing", place / "truth", Shop(days=days, customers=150, seed=3, start=FIRST)
+    )
+    project = place / "dbt_project"
+    shutil.copytree(
+        CHECKOUT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs")
+    )
+    path = project / "models" / "exposures.yml"
+    declared = yaml.safe_load(path.read_text())
+    model = declared["exposures"][0]["config"]["meta"]["model"]
+    for name, values in MODEL.items():
+        model[name] |= values
+    path.write_text(yaml.safe_dump(declared))
+    return Shopkeeper(place, days)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that stays only where something went wrong."""
+    place = Path(tempfile.mkdtemp(prefix="leeway-chaos-"))
+    yield place
+    shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    typer.run(main)

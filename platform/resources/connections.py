@@ -1,0 +1,51 @@
+"""Connection strings of the settings: what they are of, and that none carries a password.
+
+They show in Dagster's UI and in the environment of child processes, so passwords come from libpq's
+own `PGPASSWORD` or `PGPASSFILE`, which DuckDB, Dagster and MLflow all read, and from MLflow's
+`MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` for a tracking server.
+"""
+
+from urllib.parse import parse_qs, urlsplit
+
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+
+from errors import SetupError
+
+LIBPQ = "put it into PGPASSWORD, or into a file that PGPASSFILE names"
+MLFLOW = "put it into MLFLOW_TRACKING_PASSWORD, the name into MLFLOW_TRACKING_USERNAME"
+
+
+def refuse_passwords(lake_catalog: str, dagster_storage: str, mlflow_uri: str) -> None:
+    """Raise SetupError, without the value, where a connection carries a password."""
+    if lake_catalog.startswith("postgres:"):
+        _refuse_in_libpq("LEEWAY_LAKE_CATALOG", lake_catalog.removeprefix("postgres:"))
+    for name, url in (
+        ("LEEWAY_DAGSTER_STORAGE", dagster_storage),
+        ("LEEWAY_MLFLOW_URI", mlflow_uri),
+    ):
+        fix = MLFLOW if served(url) else LIBPQ
+        if urlsplit(url).password or parse_qs(urlsplit(url).query).get("password"):
+            raise SetupError(f"{name} carries a password, which would be shown: {fix}")
+
+
+def served(mlflow_uri: str) -> bool:
+    """Return whether MLflow is a server, which decides itself where artifacts go."""
+    return urlsplit(mlflow_uri).scheme in ("http", "https")
+
+
+def with_driver(url: str) -> str:
+    """Return a database's URL with the driver that is installed; another's is left as it is."""
+    scheme, rest = url.split(":", 1) if ":" in url else ("", url)
+    return f"postgresql+psycopg2:{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def _refuse_in_libpq(name: str, connection: str) -> None:
+    try:
+        parts = parse_dsn(connection)
+    except ProgrammingError:
+        raise SetupError(
+            f"{name} is no libpq connection: write 'postgres:host=... port=... user=... dbname=...'"
+        ) from None  # libpq's message repeats what may be a password
+    if "password" in parts:
+        raise SetupError(f"{name} carries a password, which would be shown: {LIBPQ}")
