@@ -2,9 +2,9 @@
 
     python bench/chaos.py --kills 200 --days 60 --seed 1
 
-`leeway run` works off a simulated shop and is ended by SIGKILL at a moment drawn from the time that
-an undisturbed run takes; the next one goes on. A finished home is compared and a fresh one started,
-until all kills are done. Exit status 1 where anything differs.
+`leeway run` works off a simulated greenhouse and is ended by SIGKILL at a moment drawn from the
+time that an undisturbed run takes; the next one goes on. A finished home is compared, a fresh one
+begun, until all kills are done. Exit status 1 where anything differs.
 """
 
 import os
@@ -20,19 +20,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from bench.comparison import State, differences, state_of
-from resources.settings import CHECKOUT
-from simulation.run import simulate
-from simulation.shop import Shop
+from bench.greenhouse import FIRST, land, make_project
 
-FIRST = date(2024, 1, 1)
 STEP, START = "step: ", "starting"
 RUN = f"""
 import sys
@@ -41,11 +37,10 @@ from history import load_history
 first, last = map(date.fromisoformat, sys.argv[1:])
 load_history(first, last, lambda step: print("{STEP}" + step, flush=True)).run()
 """  # `leeway run`, its steps one per line
-MODEL = {"train": {"min_rows": 400}, "gate": {"test_days": 7, "min_rows": 100}}
 
 
 @dataclass(frozen=True)
-class Shopkeeper:
+class Operator:
     """Starts `leeway run` over one landing folder, in homes of its own."""
 
     place: Path
@@ -56,8 +51,9 @@ class Shopkeeper:
         home.mkdir(exist_ok=True)
         mine = {
             "LEEWAY_HOME": home, "LEEWAY_LANDING": self.place / "landing",
-            "DBT_PROJECT_DIR": self.place / "dbt_project", "LEEWAY_START": FIRST,
+            "DBT_PROJECT_DIR": self.place / "dbt_project",
             "LEEWAY_PII_KEY": "only for chaos", "LEEWAY_THREADS": 1,
+            "GIT_DIR": self.place / "none",  # a commit meanwhile would be another training set
         }  # fmt: skip
         last = FIRST + timedelta(days=self.days - 1)
         with (home / "output.log").open("a") as log:
@@ -101,7 +97,7 @@ def main(
     sys.exit(wrong > 0)
 
 
-def killed(keeper: Shopkeeper, home: Path, seconds: float) -> bool:
+def killed(keeper: Operator, home: Path, seconds: float) -> bool:
     """Run for a while and kill the command alone; its children have to end by themselves."""
     process = keeper.start(home)
     try:
@@ -115,7 +111,7 @@ def killed(keeper: Shopkeeper, home: Path, seconds: float) -> bool:
     return False
 
 
-def finish(keeper: Shopkeeper, home: Path) -> None:
+def finish(keeper: Operator, home: Path) -> None:
     """Run to the end."""
     if keeper.start(home).wait():
         stop(home)
@@ -142,22 +138,11 @@ def told(wanted: State, home: Path) -> int:
     return len(found)
 
 
-def prepared(place: Path, days: int) -> Shopkeeper:
-    """Make the shop and a dbt project whose model is content with its few rows."""
-    simulate(
-        place / "landing", place / "truth", Shop(days=days, customers=150, seed=3, start=FIRST)
-    )
-    project = place / "dbt_project"
-    shutil.copytree(
-        CHECKOUT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs")
-    )
-    path = project / "models" / "exposures.yml"
-    declared = yaml.safe_load(path.read_text())
-    model = declared["exposures"][0]["config"]["meta"]["model"]
-    for name, values in MODEL.items():
-        model[name] |= values
-    path.write_text(yaml.safe_dump(declared))
-    return Shopkeeper(place, days)
+def prepared(place: Path, days: int) -> Operator:
+    """Make landing files and a dbt project whose model soon goes live."""
+    land(place / "landing", days)
+    make_project(place / "dbt_project")
+    return Operator(place, days)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cli_deliveries import commands
-from errors import LeewayError
+from errors import LeewayError, SetupError
 from ml.errors import ModelError
 from simulation.run import Summary
 from simulation.shop import Drift
@@ -42,14 +42,25 @@ def simulate(
     from simulation.run import simulate as make
     from simulation.shop import Shop
 
-    landing = Path(settings().landing)
+    landing = local_folder(settings().landing)
     shop = Shop(days=days, customers=customers, seed=seed, start=start.date(), drift=drift, at=at)
     with progress() as tell:
         made = make(landing, landing.parent / "truth", shop, lambda n, of: tell(f"day {n} of {of}"))
-    out.print(f"{made.files} files, {made.lines:,} lines, {made.first} to {made.last}: {landing}")
+    said = f"{made.files} files, {made.lines:,} lines, {made.first} to {made.last}: {landing}"
+    out.print(said, markup=False)
     if drift is not Drift.none:
         out.print(f"{drift.value} from {made.drift_date} on")
     return made
+
+
+def local_folder(landing: str) -> Path:
+    """Return the landing folder; raises SetupError where it is a bucket."""
+    if "://" in landing:
+        raise SetupError(
+            f"LEEWAY_LANDING is {landing}, and `leeway simulate` writes to a folder: set it to "
+            "one, simulate, then upload its files to the bucket"
+        )
+    return Path(landing)
 
 
 @app.command()
@@ -125,7 +136,7 @@ def upkeep() -> None:
         tell("upkeep")
         figures = start()
     for name, value in figures.items():
-        out.print(f"{name.replace('_', ' ')}: {value}", highlight=False)
+        out.print(f"{name.replace('_', ' ')}: {value}", markup=False, highlight=False)
 
 
 def work(first: date, last: date) -> None:
@@ -148,7 +159,7 @@ def quiet() -> Iterator:
 @contextmanager
 def progress() -> Iterator:
     """Yield a function that shows one line of what is being done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("starting")
         yield lambda text: bar.update(task, description=text)

@@ -100,6 +100,7 @@ def replay_days(lake: "Lake", table: "RawTable", days: "Sequence[date] | None") 
         out.print(
             f"{table.name}: nothing to replay. Days with rejected rows or a held file: {rejected}, "
             f"all read by the contract as it is now. Change it in {table.file}, then replay",
+            markup=False,
             highlight=False,
         )
         return
@@ -110,19 +111,21 @@ def replay_days(lake: "Lake", table: "RawTable", days: "Sequence[date] | None") 
 
 def show_rejects(found: "Rejects") -> None:
     """Print counts by reason and by day, and samples."""
+    from shown import add_row
+
     if not found.by_reason:
         out.print("no rejected rows")
         return
     reasons = Table("reason", "rows", "days")
     for row in found.by_reason:
-        reasons.add_row(row["reason"], f"{row['rows']:,}", f"{row['days']:,}")
+        add_row(reasons, row["reason"], f"{row['rows']:,}", f"{row['days']:,}")
     by_day = Table("day", "status", "reason", "rows")
     for row in found.by_day[-MOST_DAYS:]:
-        by_day.add_row(str(row["day"]), row["status"], row["reason"], f"{row['rows']:,}")
+        add_row(by_day, str(row["day"]), row["status"], row["reason"], f"{row['rows']:,}")
     samples = Table("reason", "file", "line", "fields")
     for row in found.samples:
         file = row["file"].rsplit("/", 1)[-1]
-        samples.add_row(row["reason"], file, str(row["line"]), row["fields"])
+        add_row(samples, row["reason"], file, str(row["line"]), row["fields"])
     for table in (reasons, by_day, samples):
         out.print(table)
     if len(found.by_day) > MOST_DAYS:
@@ -131,8 +134,10 @@ def show_rejects(found: "Rejects") -> None:
 
 def show_replayed(days: "Sequence[Replayed]") -> None:
     """Print every replayed day's rows before and after."""
+    from shown import add_row
+
     table = Table("day", "status", "accepted", "rejected", "held because")
     for day in days:
         changes = [f"{a} → {b}" for a, b in zip(day.before, day.after, strict=True)]
-        table.add_row(str(day.day), *changes, day.reason or "")
+        add_row(table, str(day.day), *changes, day.reason or "")
     out.print(table)

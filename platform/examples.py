@@ -12,12 +12,14 @@ from ml.schema import Schema
 from resources.lake import Lake, quoted
 
 
-def features(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
-    """Return the features of `days`: one row per entity and day."""
+def features(
+    lake: Lake, model: MlModel, days: Sequence[date], snapshot: int | None = None
+) -> pa.Table:
+    """Return the features of `days`, one row per entity and day, at a snapshot of the lake."""
     table = quoted(model.features_schema, model.features.table)
     time, entity = quoted(model.time), quoted(model.entity)
     query = f"select * from {table} where {time} in (select unnest(?)) order by {time}, {entity}"
-    return lake.read(query, [list(days)])
+    return lake.read(query, [list(days)], snapshot)
 
 
 def labelled(

@@ -1,6 +1,7 @@
 """Start a requested run in this process, under the id that its run key gives."""
 
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from errors import DiskFullError, RunFailedError, SetupError
 from plan import GOING, ORPHAN_TAG
 from resources.settings import settings
 
+logger = logging.getLogger("leeway")
 NAMESPACE = uuid.UUID("6f1c2e0e-7c0b-5d39-9a55-3f3f8f1f5a10")
 LAUNCHER_TAG = "leeway/launcher"
 SQLITE_NEEDS = 1024 * 1024  # bytes; with less it cannot even begin to read, and does not say why
@@ -35,7 +37,7 @@ FULL_SIGNS = ("no space left on device", "disk is full", "disk full")
 @contextmanager
 def held_lock(home: Path) -> Iterator[None]:
     """Hold the one lock of a LEEWAY_HOME; raises SetupError where another command has it."""
-    lock = FileLock(home / "run.lock")
+    lock = home_lock(home)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -44,6 +46,11 @@ def held_lock(home: Path) -> Iterator[None]:
         ) from error
     with lock:
         yield
+
+
+def home_lock(home: Path) -> FileLock:
+    """Return the lock of the one command that may work in a home; a killed one gives it back."""
+    return FileLock(home / "run.lock")
 
 
 def fail_orphans(instance: DagsterInstance) -> None:
@@ -69,9 +76,14 @@ def fail_unreachable(instance: DagsterInstance) -> None:
 
 def recover() -> None:
     """Make the home ready for `make dev`, and end what an earlier one left behind."""
-    settings()
+    home = settings().home
     with DagsterInstance.get() as instance:
         fail_unreachable(instance)
+        try:
+            with home_lock(home).acquire(timeout=0):
+                fail_orphans(instance)
+        except Timeout:
+            logger.warning("a `leeway run` works in %s: the daemon's runs wait for its steps", home)
 
 
 def answers(server: Mapping[str, Any]) -> bool:

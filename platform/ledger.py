@@ -1,6 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts.
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
+locks.
 """
 
 import json
@@ -34,6 +35,7 @@ TABLES = {
         written_at timestamp""",
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
+    "locks": "name varchar, turn bigint",
 }
 
 
@@ -52,14 +54,23 @@ def prepare(lake: Lake) -> None:
     lake.transact(create)
 
 
-def insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
-    """Insert one row into a ledger table, inside the caller's transaction."""
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    row: dict[str, Any],
+    after: datetime | None = None,
+) -> None:
+    """Insert one row into a ledger table, inside the caller's transaction.
+
+    after: UTC; `written_at` is later than this even where the clock has been set back.
+    """
     columns = ", ".join(quoted(name) for name in row)
     marks = ", ".join("?" for _ in row)
     connection.execute(
         f"insert into {quoted('ledger', table)} ({columns}, written_at) "
-        f"values ({marks}, timezone('UTC', current_timestamp))",
-        list(row.values()),
+        f"values ({marks}, greatest(timezone('UTC', current_timestamp), "
+        "?::timestamp + interval 1 microsecond))",
+        [*row.values(), after],
     )
 
 
@@ -119,16 +130,19 @@ def alert(
 ) -> None:
     """Keep an alert, at most one per day, kind and subject, and log it.
 
-    It is written in the caller's transaction, so that nothing happens without its alert.
+    It is written in the caller's transaction, so that nothing happens without its alert. A day that
+    is held again for another reason, by another file, is told again.
     """
     key = {"day": day, "kind": kind, "subject": subject}
-    found = connection.execute(
-        "select 1 from ledger.alerts where day = ? and kind = ? and subject = ?",
-        list(key.values()),
-    ).fetchone()
-    if not found:
-        insert(connection, "alerts", {**key, "message": message})
-        logger.warning("%s %s: %s", day, kind, message)
+    mine = "day = ? and kind = ? and subject = ?"
+    values = list(key.values())
+    query = f"select message from ledger.alerts where {mine}"
+    found = connection.execute(query, values).fetchone()
+    if found and (kind != "held" or found[0] == message):
+        return
+    connection.execute(f"delete from ledger.alerts where {mine}", values)
+    insert(connection, "alerts", {**key, "message": message})
+    logger.warning("%s %s: %s", day, kind, message)
 
 
 def taken_in(lake: Lake, table: str) -> dict[date, datetime]:
@@ -161,9 +175,7 @@ def days_built(lake: Lake, checksums: Mapping[str, str]) -> list[date]:
     return [row["day"] for row in found]
 
 
-def stale_days(
-    lake: Lake, checksums: Mapping[str, str], start: date
-) -> dict[str, list[date]]:
+def stale_days(lake: Lake, checksums: Mapping[str, str], start: date) -> dict[str, list[date]]:
     """Return the days from `start` on, by table, that other dbt models made or nobody has tested.
 
     checksums: table → checksum of the dbt models that make it now.

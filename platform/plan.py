@@ -73,7 +73,8 @@ def model_steps(
     if not has_champion:
         return [*steps, over(f"{model.name}_decision", day, day, tags)]
     scoring = over(f"{model.name}_scoring", after + timedelta(days=1), day, tags)
-    return [*steps, scoring, over(f"{model.name}_monitoring", day, day, tags)]
+    # scores first: a horizon shorter than the stride matures days that are only now scored
+    return [scoring, *steps, over(f"{model.name}_monitoring", day, day, tags)]
 
 
 def day_steps(

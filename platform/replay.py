@@ -9,7 +9,7 @@ from dagster import AssetKey, DagsterInstance
 
 from alerting.outbox import telling
 from declaration import RawTable
-from ingestion.deliveries import newest_deliveries
+from ingestion.deliveries import is_unread, newest_deliveries
 from ingestion.landing import delivery_id
 from launch import fail_orphans, held_lock, launch
 from plan import over
@@ -28,7 +28,10 @@ class Replayed:
 
 
 def waiting(lake: Lake, table: RawTable, days: Collection[date] | None) -> tuple[int, list[date]]:
-    """Return how many days have rejected rows or a held file, and those of another contract."""
+    """Return how many days have rejected rows or a held file, and those that may turn out anew.
+
+    Those are the ones of another contract, and held files of which nothing could be read.
+    """
     found = [
         row
         for row in newest_deliveries(lake, table.name, days)
@@ -37,7 +40,7 @@ def waiting(lake: Lake, table: RawTable, days: Collection[date] | None) -> tuple
     changed = [
         row["day"]
         for row in found
-        if delivery_id(row["file_hash"], table.checksum) != row["delivery"]
+        if is_unread(row) or delivery_id(row["file_hash"], table.checksum) != row["delivery"]
     ]
     return len(found), changed
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from demo import Losses, Story
 from status import ModelStatus, Status
@@ -18,13 +19,18 @@ def show_status(out: Console, found: Status) -> None:
         counts = (table.rows_read, table.rows_accepted, table.rows_quarantined)
         held = ", ".join(map(str, table.held)) or "none"
         days = (str(table.days), str(table.files))
-        tables.add_row(name, *days, *(f"{count:,}" for count in counts), held)
+        add_row(tables, name, *days, *(f"{count:,}" for count in counts), held)
     out.print(tables)
     _show_days(out, found)
     for name, model in found.models.items():
         out.print(_model(name, model))
     for alert in found.alerts:
         out.print(f"{alert.day} {alert.kind} {alert.subject}: {alert.message}", markup=False)
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row of what may come from a file: its brackets are no markup of rich's."""
+    table.add_row(*(Text(cell) for cell in cells))
 
 
 def _show_days(out: Console, found: Status) -> None:
@@ -69,16 +75,16 @@ def _model(name: str, model: ModelStatus) -> Table:
         f"version {model.champion} since {model.champion_since}" if model.champion else "none yet"
     )
     title = f"{name}: champion {live}; {model.trainings} trainings, {model.versions} versions"
-    table = Table("day", "what", "why", title=title, title_justify="left")
+    table = Table("day", "what", "why", title=Text(title), title_justify="left")
     for alarm in model.alarms:
-        table.add_row(str(alarm.as_of), f"alarm: {alarm.name}", alarm.reason)
+        add_row(table, str(alarm.as_of), f"alarm: {alarm.name}", alarm.reason)
     for decision in model.decisions:
         why = "; ".join(decision.reasons) or "nothing failed"
-        table.add_row(str(decision.as_of), f"decision: {decision.kind}", why)
+        add_row(table, str(decision.as_of), f"decision: {decision.kind}", why)
     for promotion in model.promotions:
         verdict = "promoted" if promotion.promoted else "rejected"
         what = f"version {promotion.version} {verdict}"
-        table.add_row(str(promotion.as_of), what, "; ".join(promotion.reasons))
+        add_row(table, str(promotion.as_of), what, "; ".join(promotion.reasons))
     return table
 
 

@@ -1,8 +1,9 @@
 import pytest
-from dagster import Definitions, RunRequest, asset, define_asset_job
+from dagster import DagsterInstance, Definitions, RunRequest, asset, define_asset_job
 
 from errors import RunFailedError, SetupError
-from launch import fail_orphans, held_lock, launch, run_id
+from launch import LAUNCHER_TAG, fail_orphans, held_lock, launch, recover, run_id
+from resources.settings import settings
 
 
 def location(calls: list[str]) -> Definitions:
@@ -78,3 +79,34 @@ def test_two_commands_do_not_work_in_one_home(tmp_path) -> None:
         pass
     with held_lock(tmp_path):
         assert (tmp_path / "run.lock").exists()
+
+
+def left_by_a_killed_command(instance: DagsterInstance) -> str:
+    """A run that seems to go on and keeps its place in the pool `heavy`."""
+    job = location([]).resolve_job_def("counted")
+    run = instance.create_run_for_job(job, tags={LAUNCHER_TAG: "leeway run"})
+    instance.event_log_storage.set_concurrency_slots("heavy", 1)
+    instance.event_log_storage.claim_concurrency_slot("heavy", run.run_id, "counted")
+    assert taken(instance) == 1
+    return run.run_id
+
+
+def taken(instance: DagsterInstance) -> int:
+    return instance.event_log_storage.get_concurrency_info("heavy").active_slot_count
+
+
+def test_a_daemon_that_starts_gives_back_what_a_killed_command_has_kept(home) -> None:
+    with DagsterInstance.from_config(str(settings().dagster_home)) as instance:
+        left = left_by_a_killed_command(instance)
+        recover()
+        assert instance.get_run_by_id(left).is_failure
+        assert taken(instance) == 0
+
+
+def test_a_daemon_that_starts_leaves_the_runs_of_a_working_command_alone(home) -> None:
+    with DagsterInstance.from_config(str(settings().dagster_home)) as instance:
+        working = left_by_a_killed_command(instance)
+        with held_lock(home):
+            recover()
+        assert not instance.get_run_by_id(working).is_finished
+        assert taken(instance) == 1

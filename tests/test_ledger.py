@@ -66,3 +66,25 @@ def test_a_day_is_built_when_all_its_tables_are(lake) -> None:
 def test_a_day_that_an_older_model_made_is_not_built(lake) -> None:
     build(lake, "f", "made by f")
     assert ledger.days_built(lake, {"f": "made by a changed f"}) == []
+
+
+def test_a_day_that_is_held_again_is_told_again_and_any_other_cause_once(lake) -> None:
+    def tell(kind: str, message: str) -> list[str]:
+        lake.transact(lambda c: ledger.alert(c, date(2024, 3, 5), kind, "order_lines", message))
+        lake.transact(lambda c: c.execute("update ledger.alerts set sent_at = written_at"))
+        found = lake.rows("select message from ledger.alerts where kind = ?", [kind])
+        return [row["message"] for row in found]
+
+    assert tell("held", "torn") == ["torn"]
+    assert tell("held", "reject rate") == ["reject rate"]
+    assert tell("run_failed", "run 1") == tell("run_failed", "run 2") == ["run 1"]
+
+
+def test_an_alert_that_was_told_and_comes_back_waits_to_be_sent(lake) -> None:
+    for message in ("torn", "torn", "reject rate"):
+        lake.transact(lambda c: c.execute("update ledger.alerts set sent_at = written_at"))
+        lake.transact(
+            lambda c, said=message: ledger.alert(c, date(2024, 3, 5), "held", "order_lines", said)
+        )
+    found = lake.rows("select message from ledger.alerts where sent_at is null")
+    assert [row["message"] for row in found] == ["reject rate"]

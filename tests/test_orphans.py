@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.server import wait_for_grpc_server
 
 from launch import answers, fail_orphans, fail_unreachable, held_lock
 from plan import ORPHAN_TAG
@@ -129,14 +131,12 @@ def test_a_daemon_s_run_whose_code_server_is_gone_is_failed(
 def test_a_daemon_s_run_whose_code_server_answers_goes_on(
     instance: DagsterInstance, tmp_path: Path
 ) -> None:
-    (tmp_path / "code.py").write_text("from dagster import Definitions\ndefs = Definitions()\n")
+    (tmp_path / "location.py").write_text("from dagster import Definitions\ndefs = Definitions()\n")
     socket = tmp_path / "socket"
     command = [sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(socket)]
-    server = subprocess.Popen(
-        [*command, "-f", "code.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen([*command, "-f", "location.py"], cwd=tmp_path)
     try:
-        assert any("Started Dagster code server" in line for line in server.stderr)
+        wait_for_grpc_server(server, DagsterGrpcClient(socket=str(socket)), command)
         assert answers({"host": "localhost", "socket": str(socket)})
         run = left_by_a_daemon(instance, f'{{"host": "localhost", "socket": "{socket}"}}')
         fail_unreachable(instance)

@@ -33,14 +33,15 @@ def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
     assert list(months([])) == []
 
 
-def test_a_model_s_labels_mature_before_its_day_is_scored_and_watched(parsed) -> None:
+def test_days_are_scored_then_measured_then_watched(parsed) -> None:
+    """A horizon shorter than the stride matures days that are scored by this very decision."""
     [model] = declared(parsed).models
     steps = model_steps(model, DAY - timedelta(days=7), DAY, START, has_champion=True)
     assert [step.job_name for step in steps] == [
-        "repeat_purchase_maturing", "repeat_purchase_scoring", "repeat_purchase_monitoring",
+        "repeat_purchase_scoring", "repeat_purchase_maturing", "repeat_purchase_monitoring",
     ]  # fmt: skip
-    assert span(steps[0]) == (str(DAY - timedelta(days=20)), str(DAY - HORIZON))
-    assert span(steps[1]) == (str(DAY - timedelta(days=6)), str(DAY))
+    assert span(steps[0]) == (str(DAY - timedelta(days=6)), str(DAY))
+    assert span(steps[1]) == (str(DAY - timedelta(days=20)), str(DAY - HORIZON))
     assert span(steps[2]) == (str(DAY), str(DAY))
 
 
@@ -50,14 +51,14 @@ def test_labels_of_days_before_the_first_partition_are_not_asked_for(parsed) -> 
     early = model_steps(model, five, ten, START, has_champion=True)
     assert not [step for step in early if step.job_name == "repeat_purchase_maturing"]
     later = model_steps(model, ten, two_weeks, START, has_champion=True)
-    assert span(later[0]) == (str(START), str(START + timedelta(days=2)))
+    assert span(later[1]) == (str(START), str(START + timedelta(days=2)))
 
 
 def test_labels_that_are_built_are_only_measured(parsed) -> None:
     [model] = declared(parsed).models
     yesterday = DAY - timedelta(days=1)
     steps = model_steps(model, yesterday, DAY, START, has_champion=True, labels_are_built=True)
-    assert steps[0].job_name == "repeat_purchase_measuring"
+    assert steps[1].job_name == "repeat_purchase_measuring"
 
 
 def test_before_the_first_champion_there_is_only_a_decision_to_make(parsed) -> None:

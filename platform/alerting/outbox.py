@@ -154,3 +154,5 @@ def _tell_or_log(lake: Lake, settings: Settings) -> None:
         tell(lake, settings)
     except (LeewayError, duckdb.Error) as error:
         logger.error("alerts were not sent, they will be tried again: %s", error)
+    except Exception as error:  # a service's plugin; its words may show an address, a secret
+        logger.error("alerts were not sent, they will be tried again: %s", type(error).__name__)

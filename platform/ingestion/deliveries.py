@@ -1,7 +1,7 @@
 """What the ledger knows about deliveries; every query reads a bounded number of rows."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -117,6 +117,11 @@ def recent_days(lake: Lake, table: str, first: date, last: date) -> list[Recent]
         {"table": table, "first": first, "last": last, "most": RECENT_DAYS},
     )
     return [Recent(row["day"], profile_of(row), row["reason"] is not None) for row in found]
+
+
+def is_unread(row: Mapping[str, Any]) -> bool:
+    """Return whether a file is held of which nothing was read: options may have changed since."""
+    return row["status"] == "held" and bool(row["file"]) and not row["rows_read"]
 
 
 def profile_of(row: dict[str, Any]) -> Profile:

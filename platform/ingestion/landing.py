@@ -14,8 +14,6 @@ from ingestion.parquet import inspect_parquet, rewrite_as_text
 from ingestion.source import look
 from ingestion.staging import stage
 
-MOST_SHOWN = 500  # characters of a header in a message
-
 
 @dataclass(frozen=True)
 class Landed:
@@ -26,7 +24,7 @@ class Landed:
     problem: why the file cannot be read by the contract, or None.
     records: how many the file holds, counted without Spark; None where nobody could tell.
     extra: columns of the file that the contract does not have; they are not stored. Of JSON lines
-        those of the first line.
+        those of the first line. None where the file has a problem: they may be data.
     staged: the copy that Spark reads, or None where there is nothing to read.
     longest: bytes of a CSV record; none has more.
     """
@@ -48,7 +46,7 @@ def land(
 ) -> Landed:
     """Copy one day's landing file to `folder` and look at what it holds.
 
-    current: the day's newest delivery; its file is not looked at again, and no copy stays.
+    current: a delivery whose file need not be looked at again; then no copy stays.
     Raises DeliveryError where the file is missing and the table declares `on_missing: fail`, where
     it cannot be read, and where it keeps changing.
     """
@@ -91,11 +89,15 @@ def header_problem(table: RawTable, header: Sequence[str]) -> str | None:
     """Return why a header breaks the contract, or None."""
     if not any(header):
         return "schema: the first line is empty, it must be the header"
-    missing = [column.name for column in table.columns if column.name not in header]
+    wanted = [column.name for column in table.columns]
+    missing = [name for name in wanted if name not in header]
+    if len(missing) == len(wanted):
+        return f"schema: no header: none of the {len(header)} names in the first line is known"
     if missing:
-        return f"schema: no column for {', '.join(missing)}; the header reads {_shown(header)}"
+        has = _shown(wanted, header)
+        return f"schema: no column for {', '.join(missing)}; the header has {has}"
     repeated = [name for name, times in Counter(header).items() if times > 1]
-    return f"schema: repeated column {_shown(repeated)}" if repeated else None
+    return f"schema: repeated column {_shown(wanted, repeated)}" if repeated else None
 
 
 def _inspected(table: RawTable, staged: Path, found: Landed) -> Landed:
@@ -117,13 +119,16 @@ def _inspected(table: RawTable, staged: Path, found: Landed) -> Landed:
         problem=problem,
         records=inspected.records,
         longest=inspected.longest,
-        extra=tuple(name for name in names if name not in wanted),
+        extra=() if problem else tuple(name for name in names if name not in wanted),
     )
 
 
-def _shown(header: Sequence[str]) -> str:
-    text = ", ".join(header)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
+def _shown(wanted: Sequence[str], header: Sequence[str]) -> str:
+    """Name the known ones only: where a file has no header, the others are somebody's data."""
+    known = [name for name in header if name in wanted]
+    unknown = len(header) - len(known)
+    more = [f"{unknown} unknown name{'s' if unknown > 1 else ''}"] if unknown else []
+    return " and ".join([", ".join(known)] * bool(known) + more)
 
 
 def _ending(path: str) -> str:

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +17,7 @@ from ingestion.clock import read_clock
 from ingestion.deliveries import current_deliveries
 from ingestion.landing import Landed
 from ingestion.profile import Profile
+from ingestion.turns import take_turn
 from resources.lake import Lake, literal, quoted
 
 
@@ -64,20 +66,24 @@ def publish(
     """Make deliveries known, inside the caller's transaction.
 
     folder: where Spark wrote their rows, None where no delivery has a row. horizons: see
-    `read_clock`. Raises DeliveryError where another run has taken in one of the days meanwhile.
+    `read_clock`. Raises DeliveryError where another run has taken in one of the days meanwhile, and
+    where the rows that would be visible are not those that were counted.
     """
     create_tables(connection, table)
-    _require_unchanged(connection, table, deliveries)
+    take_turn(connection, table.name)
+    before = _require_unchanged(connection, table, deliveries)
     days = [delivery.day for delivery in deliveries]
     clock = read_clock(connection, table.name, days, horizons)
     if folder:
-        _add_files(connection, table, f"{folder}/accepted")
-        _add_rejects(connection, table, f"{folder}/rejected")
+        _add_files(connection, table, Path(folder, "accepted"))
+        _add_rejects(connection, table, Path(folder, "rejected"))
+        _require_counted(connection, table, deliveries)
     for delivery in deliveries:
         known_from = clock.known_from(delivery.day)
         if delivery.held is None:
             close_previous(connection, table.name, delivery.day, known_from)
-        ledger.insert(connection, "deliveries", _row(table, delivery, known_from))
+        row = _row(table, delivery, known_from)
+        ledger.insert(connection, "deliveries", row, after=before.get(delivery.day))
         if delivery.held:
             message = f"{table.name} of {delivery.day} is held: {delivery.held}"
             ledger.alert(connection, delivery.day, "held", table.name, message)
@@ -107,27 +113,57 @@ def create_all(lake: Lake, tables: Sequence[RawTable]) -> None:
     lake.transact(create)
 
 
-def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: str) -> None:
-    found = connection.execute(
-        f"select file from glob({literal(folder + '/*/*/*.parquet')}) order by file"
-    ).fetchall()
-    for (file,) in found:
+def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: Path) -> None:
+    # listed here, as DuckDB would take a star or a bracket in the lake's path for a pattern
+    for file in sorted(folder.glob("*/*/*.parquet")):
         connection.execute(
-            f"call ducklake_add_data_files('lake', {literal(table.name)}, {literal(file)}, "
+            f"call ducklake_add_data_files('lake', {literal(table.name)}, {literal(str(file))}, "
             "schema => 'raw', hive_partitioning => true, allow_missing => true)"
         )
 
 
-def _add_rejects(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: str) -> None:
-    pattern = literal(f"{folder}/*.parquet")
-    if not connection.execute(f"select 1 from glob({pattern}) limit 1").fetchone():
+def _add_rejects(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: Path) -> None:
+    files = [str(file) for file in sorted(folder.glob("*.parquet"))]
+    if not files:
         return
     connection.execute(
         f"""insert into {quoted("quarantine", table.name)}
         (_day, _delivery, _line, _file, _reasons, _fields, _line_hash)
         select _day, _delivery, _line, _file, _reasons, _fields, _line_hash
-        from read_parquet({pattern}) order by _day, _line"""
+        from read_parquet(?) order by _day, _line""",
+        [files],
     )
+
+
+def _require_counted(
+    connection: duckdb.DuckDBPyConnection, table: RawTable, deliveries: Sequence[Delivery]
+) -> None:
+    """What the ledger says of a delivery must be what its tables hold."""
+    accepted = _stored(connection, quoted("raw", table.name), deliveries)
+    rejected = _stored(connection, quoted("quarantine", table.name), deliveries)
+    for delivery in deliveries:
+        key = (delivery.day, delivery.landed.delivery)
+        stored = (accepted.get(key, 0), rejected.get(key, 0))
+        if stored != (delivery.accepted, delivery.quarantined):
+            raise DeliveryError(
+                f"{table.name} {delivery.day}: {delivery.accepted} rows were accepted and "
+                f"{delivery.quarantined} rejected, but the lake would hold {stored[0]} and "
+                f"{stored[1]}: nothing is published; look for files missing under the lake's data "
+                "folder, then take the day in again"
+            )
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection, table: str, deliveries: Sequence[Delivery]
+) -> dict[tuple[date, str], int]:
+    days = [delivery.day for delivery in deliveries]
+    names = [delivery.landed.delivery for delivery in deliveries]
+    found = connection.execute(
+        f"""select _day, _delivery, count(*) from {table}
+        where _day between ? and ? and _delivery in (select unnest(?)) group by all""",
+        [min(days), max(days), names],
+    ).fetchall()
+    return {(day, name): rows for day, name, rows in found}
 
 
 def close_previous(
@@ -143,18 +179,23 @@ def close_previous(
 
 def _require_unchanged(
     connection: duckdb.DuckDBPyConnection, table: RawTable, deliveries: Sequence[Delivery]
-) -> None:
-    """Two runs that take in one file at once must not publish its rows twice."""
+) -> dict[date, datetime]:
+    """Return when each day's newest delivery was written, of days that have one.
+
+    Two runs that take in one file at once must not publish its rows twice.
+    """
     current = {
-        row["day"]: row["delivery"]
+        row["day"]: row
         for row in current_deliveries(connection, table.name, [d.day for d in deliveries])
     }
     for delivery in deliveries:
-        if current.get(delivery.day) != delivery.replaces:
+        newest = current[delivery.day]["delivery"] if delivery.day in current else None
+        if newest != delivery.replaces:
             raise DeliveryError(
                 f"{table.name} {delivery.day}: another run has taken in a delivery "
-                f"({current.get(delivery.day)}) while this one read the file: run it again"
+                f"({newest}) while this one read the file: run it again"
             )
+    return {day: row["written_at"] for day, row in current.items()}
 
 
 def _row(table: RawTable, delivery: Delivery, known_from: date) -> dict[str, Any]:

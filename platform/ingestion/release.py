@@ -12,6 +12,7 @@ from errors import DeliveryError
 from ingestion.clock import read_clock
 from ingestion.deliveries import current_deliveries, held_deliveries
 from ingestion.publish import close_previous
+from ingestion.turns import take_turn
 from resources.lake import Lake
 
 
@@ -40,6 +41,7 @@ def release(
     held = held_deliveries(lake, table)
 
     def write(connection: duckdb.DuckDBPyConnection) -> tuple[Released, bool]:
+        take_turn(connection, table)
         row = next(iter(current_deliveries(connection, table, [day])), None)
         if row and row["status"] == "published" and row["reason"]:
             return _released(row), False

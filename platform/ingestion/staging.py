@@ -67,13 +67,12 @@ def _copy(path: str, target: Path) -> str:
 
 def _sweep(parent: Path) -> None:
     """Remove the folders of processes that were killed: the system has let go of their locks."""
-    for folder in parent.iterdir():
-        if not folder.is_dir():
-            continue
+    for lock in parent.glob("*.lock"):
         try:
-            with FileLock(_lock(folder), blocking=False):
-                shutil.rmtree(folder, ignore_errors=True)  # another process may sweep it too
-                _lock(folder).unlink(missing_ok=True)
+            with FileLock(lock, blocking=False):
+                # another process may sweep it too
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
         except Timeout:
             continue  # its process is at work
 

@@ -14,7 +14,7 @@ from commit_points import reached
 from declaration import RawTable
 from errors import DeliveryError
 from ingestion.audit import Counts, Recent, before, hold_reason, warnings
-from ingestion.deliveries import deliveries_of, profile_of, recent_days, same_files
+from ingestion.deliveries import deliveries_of, is_unread, profile_of, recent_days, same_files
 from ingestion.landing import Landed, land
 from ingestion.parents import parent_keys
 from ingestion.profile import Profile
@@ -51,21 +51,23 @@ def take_in(
 ) -> Intake:
     """Bring `days` (ascending) of a raw table up to what lies in the landing folder.
 
-    A file whose content is the day's current delivery costs a hash and nothing else. Spark starts
-    only where a file has to be read. staging: folder of private copies, which are gone afterwards.
+    A file whose content is the day's current delivery costs a hash and nothing else; only one that
+    is held because nothing of it could be read is looked at again. Spark starts only where a file
+    has to be read. staging: folder of private copies, which are gone afterwards.
     horizons: see `ingestion.clock.read_clock`.
 
     Raises DeliveryError for days that could not be taken in, after all others have been.
     """
     history = deliveries_of(lake, table.name, days)
-    current = {row["day"]: row["delivery"] for row in history}
+    newest = {row["day"]: row for row in history}
+    settled = {day: row["delivery"] for day, row in newest.items() if not is_unread(row)}
     with staging_folder(staging) as copies:
-        landed, failed = _land(table, landing, days, copies, current)
-        changed = [file for file in landed if current.get(file.day) != file.delivery]
+        landed, failed = _land(table, landing, days, copies, settled)
+        changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
     if failed:
         raise DeliveryError("\n".join(map(str, failed)))
-    return Intake(deliveries, unchanged=len(landed) - len(changed))
+    return Intake(deliveries, unchanged=len(landed) - len(deliveries))
 
 
 def _deliver(
@@ -85,9 +87,25 @@ def _deliver(
     folder = f"{lake.data.rstrip('/')}/raw/{table.name}/{uuid.uuid4().hex}" if fresh else None
     found |= _read(lake, session(), table, fresh, key, folder) if folder else {}
     reached("rows-written")
-    deliveries = _audited(lake, table, changed, found, history)
-    lake.transact(lambda connection: publish(connection, table, deliveries, folder, horizons))
+    newest = {row["day"]: row for row in history}
+    deliveries = [
+        delivery
+        for delivery in _audited(lake, table, changed, found, history)
+        if not _is_known(delivery, newest.get(delivery.day))
+    ]
+    if deliveries:
+        lake.transact(lambda connection: publish(connection, table, deliveries, folder, horizons))
     return tuple(deliveries)
+
+
+def _is_known(delivery: Delivery, newest: Mapping[str, Any] | None) -> bool:
+    """Return whether another look at a held file has found what the ledger says of it already."""
+    return (
+        newest is not None
+        and is_unread(newest)
+        and delivery.landed.delivery == newest["delivery"]
+        and (delivery.held, delivery.read) == (newest["reason"], 0)
+    )
 
 
 def counts_of(row: Mapping[str, Any]) -> Counts:
@@ -100,13 +118,13 @@ def _land(
     landing: str,
     days: Sequence[date],
     copies: Path,
-    current: Mapping[date, str],
+    settled: Mapping[date, str],
 ) -> tuple[list[Landed], list[DeliveryError]]:
     """Look at every day's file; a day that fails does not keep the others from being taken in."""
     landed, failed = [], []
     for day in days:
         try:
-            landed.append(land(table, landing, day, copies, current.get(day)))
+            landed.append(land(table, landing, day, copies, settled.get(day)))
         except DeliveryError as error:
             failed.append(error)
     return landed, failed
@@ -115,7 +133,9 @@ def _land(
 def _known(history: Sequence[dict[str, Any]], changed: Sequence[Landed]) -> list[dict[str, Any]]:
     """Return the deliveries that the changed files have been before: their rows are in the lake."""
     wanted = {(file.day, file.delivery) for file in changed if file.file}
-    return [row for row in history if (row["day"], row["delivery"]) in wanted]
+    return [
+        row for row in history if (row["day"], row["delivery"]) in wanted and not is_unread(row)
+    ]
 
 
 def _read(
@@ -150,7 +170,7 @@ def _audited(
     recent = recent_days(lake, table.name, changed[0].day, changed[-1].day)
     hashes = [file.file_hash for file in changed if file.file_hash]
     files = {h: day for day, h in same_files(lake, table.name, hashes) if day not in inside}
-    current = {row["day"]: row["delivery"] for row in history}
+    current = {row["day"]: row for row in history}
     published = {
         row["day"]: row["rows_accepted"] for row in history if row["status"] == "published"
     }
@@ -160,14 +180,14 @@ def _audited(
         usual = before(recent, file.day)
         held = (
             file.problem
-            or _withdrawn(file, published.get(file.day))
+            or _withdrawn(file, published.get(file.day), current.get(file.day))
             or _repeated(file, counts, files)
             or hold_reason(
                 replace(counts, records=file.records), profile, usual, table.ingest.max_reject_rate
             )
         )
         told = () if held else warnings(file.day, profile, usual, published.get(file.day))
-        replaces = current.get(file.day)
+        replaces = current[file.day]["delivery"] if file.day in current else None
         deliveries.append(Delivery(file, counts, profile, held, told, replaces))
         if counts.read and file.file_hash:
             files.setdefault(file.file_hash, file.day)
@@ -177,9 +197,14 @@ def _audited(
     return deliveries
 
 
-def _withdrawn(file: Landed, rows: int | None) -> str | None:
-    """Return why a day that has lost its file is held: its rows stay until a person decides."""
-    return None if file.file or not rows else f"the file is gone, {rows} rows of it are published"
+def _withdrawn(file: Landed, rows: int | None, newest: Mapping[str, Any] | None) -> str | None:
+    """Return why a day that has lost its file is held: what was stays until a person decides."""
+    if file.file:
+        return None
+    if newest and newest["status"] == "held":
+        told = f"the file is gone, its delivery was held: {newest['reason']}"
+        return told if newest["file"] else str(newest["reason"])
+    return f"the file is gone, {rows} rows of it are published" if rows else None
 
 
 def _repeated(file: Landed, counts: Counts, files: Mapping[str, date]) -> str | None:

@@ -17,7 +17,7 @@ from errors import NoEvidenceError
 from examples import features
 from lifecycle import store
 from lifecycle.quality import blocked_days, held_findings
-from lifecycle.tested import checksums_of, failed_findings, made_by, unfit_days, window
+from lifecycle.tested import checksums_of, failed_findings, made_by, unfit_days, window, without
 from ml import drift, feature_alarm
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
 from ml.incident import Finding, incidents
@@ -56,11 +56,11 @@ class Watch:
 
 
 def calibrate(
-    lake: Lake, registry: Registry, model: MlModel, fitted: TabularModel, last: date, run_id: str
-) -> None:
-    """Learn from the days up to `last` how far weeks are apart anyway; kept with the version."""
-    days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
-    rows = features(lake, model, days)
+    lake: Lake, registry: Registry, model: MlModel, fitted: TabularModel, last: date,
+    snapshot: int, run_id: str,
+) -> None:  # fmt: skip
+    """Learn how far weeks are apart anyway, from the days of `reference_rows`."""
+    rows = reference_rows(lake, model, last, snapshot)
     table = watched(model, rows, fitted.predict(rows))
     daily = {day: sketch_table(part) for day, part in by_day(table, rows[model.time]).items()}
     for what, names in (("features", columns_of(table)), (PREDICTION, {PREDICTION})):
@@ -69,6 +69,14 @@ def calibrate(
         }
         text = feature_alarm.to_json(feature_alarm.calibrate(chosen))
         registry.document(run_id, f"calibration/{what}.json", text)
+
+
+def reference_rows(lake: Lake, model: MlModel, last: date, snapshot: int) -> pa.Table:
+    """Return the features of the reference: the days up to `last` that training may use too."""
+    days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
+    unfit = unfit_days(lake, model, days, snapshot)
+    used = without(days, {*blocked_days(lake, model, snapshot), *unfit})
+    return features(lake, model, used, snapshot)
 
 
 def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
@@ -104,7 +112,8 @@ def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
     report = drift.measure(
         reference, {name: current[name] for name in reference if name in current}
     )
-    page = drift.render(reference, current, report) if days else None
+    drawn = any(column.score is not None for column in report.columns)
+    page = drift.render(reference, current, report) if drawn else None
     url = _publish(registry, model, as_of, page) if page else ""
     found = Watch(version, tuple(checks), findings, report.columns, url)
     reached("report-published")

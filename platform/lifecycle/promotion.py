@@ -109,6 +109,9 @@ def _refit(
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])
     agreement = gate.refit_agrees(gated.predict(parts.test), fitted.predict(parts.test))
-    monitoring.calibrate(lake, registry, model, fitted, split.train_days[-1], made["mlflow_run"])
+    monitoring.calibrate(
+        lake, registry, model, fitted, split.train_days[-1], manifest["snapshot"],
+        made["mlflow_run"],
+    )  # fmt: skip
     reached("refit-calibrated")
     return made["version"], None if agreement.passed else str(agreement)

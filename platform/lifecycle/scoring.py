@@ -86,7 +86,8 @@ def unscored(lake: Lake, model: MlModel, first: date, last: date) -> list[date]:
     """Return the days of a span that a champion should have scored and that have no prediction."""
     if not store.exists(lake, store.predictions(model)):
         return []
-    scored = f"select {quoted(model.time)} from {quoted('ml', store.predictions(model))}"
+    time, predictions = quoted(model.time), quoted("ml", store.predictions(model))
+    scored = f"select distinct {time} from {predictions} where {time} between $first and $last"
     found = lake.rows(
         f"""select day from ledger.partitions
         where table_name = $table and status = 'passed' and rows > 0

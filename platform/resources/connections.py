@@ -29,6 +29,15 @@ def refuse_passwords(lake_catalog: str, dagster_storage: str, mlflow_uri: str) -
             raise SetupError(f"{name} carries a password, which would be shown: {fix}")
 
 
+def refuse_bucket(lake_data: str) -> None:
+    """Raise SetupError where the lake's data are not in a folder: Spark writes there too."""
+    if "://" in lake_data:
+        raise SetupError(
+            f"LEEWAY_LAKE_DATA is {lake_data}: name a folder that Spark, DuckDB and dbt reach, "
+            "on several machines a shared mount; a bucket works for LEEWAY_LANDING only"
+        )
+
+
 def served(mlflow_uri: str) -> bool:
     """Return whether MLflow is a server, which decides itself where artifacts go."""
     return urlsplit(mlflow_uri).scheme in ("http", "https")

@@ -78,7 +78,7 @@ class Registry(ConfigurableResource):
             raise RegistryError(
                 f"MLflow does not answer at {self.uri} (LEEWAY_MLFLOW_URI): {str(error)[:300]}\n"
                 "Start it, or correct the setting; the decision stays, the next attempt trains"
-            ) from error
+            ) from None  # its words are in the message; a run shows the first cause's alone
         return client
 
     @contextmanager

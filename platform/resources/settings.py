@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import SetupError
 from ingestion.source import is_there
-from resources.connections import refuse_passwords, with_driver
+from resources.connections import refuse_bucket, refuse_passwords, with_driver
 
 logger = logging.getLogger("leeway")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         Raises SetupError where a connection carries a password: these strings are shown.
         """
         refuse_passwords(self.lake_catalog, self.dagster_storage, self.mlflow_uri)
+        refuse_bucket(self.lake_data)
         self.home = self.home.expanduser().resolve()
         self.dbt_project_dir = self.dbt_project_dir.expanduser().resolve()
         self.landing = self.landing or str(self.home / "landing")

@@ -51,10 +51,12 @@ def landing_arrivals(
     def evaluate(context: SensorEvaluationContext, lake: Lake) -> list[RunRequest] | SkipReason:
         del context
         asked: dict[date, RunRequest] = {}
+        unloaded = []
         for table in declaration.tables:
             frontier = ledger.frontier_day(lake, table.name)
             if frontier is None:
-                return SkipReason(f"{table.name} has no history yet: load it with `leeway run`")
+                unloaded.append(table.name)
+                continue
             first, last = (
                 max(start, frontier - LOOK_BACK),
                 min(frontier + LOOK_AHEAD, over_by(table)),
@@ -65,6 +67,9 @@ def landing_arrivals(
                 key = f"{table.name}:{day}:{files[day].timestamp()}"
                 request = request or over("ingest", day, day)
                 asked.setdefault(day, request.with_replaced_attrs(run_key=key))
+        if not asked and unloaded:
+            names = ", ".join(unloaded)
+            return SkipReason(f"{names} has no history yet: load it with `leeway run`")
         if not asked:
             return SkipReason(f"nothing new in {landing}")
         return [asked[day] for day in sorted(asked)][:MOST_PER_TICK]

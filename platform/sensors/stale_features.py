@@ -7,6 +7,7 @@ from datetime import date
 from dagster import (
     AssetKey,
     DagsterRun,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
     RunsFilter,
@@ -19,11 +20,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from declaration import MlModel
-from plan import ATTEMPT_TAG, GOING, months, over
+from plan import ATTEMPT_TAG, GOING, ORPHAN_TAG, months, over
 from resources.lake import Lake
 
 BACKFILL_TAG = "leeway/backfill"
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 3  # that failed, of one month and checksum
 MOST_RUNS = 1000
 # jobs that may write features; the last is Dagster's own name for what is materialized by hand
 WRITERS = ("views", "features", "history", "daily", "backfill", "__ASSET_JOB")
@@ -75,7 +76,7 @@ def requested(
     for table, first, last in sorted(spans, key=lambda s: (s[1].replace(day=1), s[0].name))[::-1]:
         cause = f"{table.name}:{table.checksum[:12]}:{first:%Y-%m}"
         tried = [run for run in runs if run.tags.get(BACKFILL_TAG) == cause]
-        if len(tried) >= MOST_ATTEMPTS:
+        if len([run for run in tried if failed(run)]) >= MOST_ATTEMPTS:
             given_up.append(f"{table.name} {first:%Y-%m}")
             continue
         attempt = str(len(tried) + 1)
@@ -87,6 +88,11 @@ def requested(
         f"{MOST_ATTEMPTS} attempts have left stale days in {', '.join(given_up)}: look at the last "
         "`backfill` run"
     )
+
+
+def failed(run: DagsterRun) -> bool:
+    """Return whether a backfill failed by its own work, not by its process's end."""
+    return run.status is DagsterRunStatus.FAILURE and ORPHAN_TAG not in run.tags
 
 
 def stale_features(

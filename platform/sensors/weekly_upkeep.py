@@ -21,7 +21,7 @@ from dagster import (
 )
 
 from assets.partitions import HEAVY
-from launch import held_lock, launch
+from launch import fail_orphans, held_lock, launch
 from plan import GOING
 from resources.lake import Lake
 from resources.settings import Settings, settings
@@ -55,12 +55,14 @@ def upkeep_job(settings: Settings) -> JobDefinition:
 def start() -> dict[str, object]:
     """Run the job once in this process, as the schedule would, and return its figures.
 
-    Raises RunFailedError where it fails, e.g. because another command works in this home.
+    Raises SetupError where another command works in this home, RunFailedError where the run fails.
     """
     from definitions import build
 
-    instance = DagsterInstance.get()
-    run = launch(build(settings()), instance, RunRequest(job_name=NAME))
+    instance, loaded = DagsterInstance.get(), settings()
+    with held_lock(loaded.home):  # the job takes it itself
+        fail_orphans(instance)
+    run = launch(build(loaded), instance, RunRequest(job_name=NAME))
     outputs = instance.all_logs(run.run_id if run else "", of_type=DagsterEventType.STEP_OUTPUT)
     found = [entry.dagster_event.step_output_data for entry in outputs if entry.dagster_event]
     return {name: value.value for output in found for name, value in output.metadata.items()}

@@ -1,7 +1,9 @@
 """Files beside the lake that nothing removes by itself, in `LEEWAY_HOME`."""
 
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +26,8 @@ def sweep(settings: Settings, now: datetime) -> int:
         *older(_markers(settings), now - STAGED),
     ]
     for path in gone:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with suppress(FileNotFoundError):  # another process sweeps its own
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     rotate(settings.home / "run.log")
     return len(gone) + remove_empty(settings, now - STAGED)
 
@@ -33,7 +36,8 @@ def older(paths: Iterator[Path], before: datetime) -> Iterator[Path]:
     """Return the paths whose newest file was last written before a time."""
     limit = before.replace(tzinfo=UTC).timestamp()
     for path in paths:
-        if max(entry.stat().st_mtime for entry in (path, *path.rglob("*"))) < limit:
+        written = _written(path)
+        if written and max(written) < limit:
             yield path
 
 
@@ -55,6 +59,20 @@ def remove_empty(settings: Settings, before: datetime) -> int:
     return gone
 
 
+def _written(path: Path) -> list[float]:
+    """Return when a path and all in it were written, but for what has gone meanwhile."""
+    inside = (
+        Path(folder, name)
+        for folder, folders, files in os.walk(path)  # passes over a folder that has gone
+        for name in (*folders, *files)
+    )
+    found = []
+    for entry in (path, *inside):
+        with suppress(FileNotFoundError):
+            found.append(entry.stat().st_mtime)
+    return found
+
+
 def _inside(folder: Path, pattern: str = "*") -> Iterator[Path]:
     return folder.glob(pattern) if folder.is_dir() else iter(())
 
@@ -66,8 +84,6 @@ def _markers(settings: Settings) -> Iterator[Path]:
 
 
 def _below_raw(settings: Settings, pattern: str) -> Iterator[Path]:
-    """Return what lies in the deliveries' folders, `raw/<table>/<id>/...`; nothing in a bucket."""
-    if "://" in settings.lake_data:
-        return iter(())
+    """Return what lies in the deliveries' folders, `raw/<table>/<id>/...`."""
     raw = Path(settings.lake_data) / "raw"
     return (path for path in _inside(raw, pattern) if len(path.relative_to(raw).parts) >= 2)

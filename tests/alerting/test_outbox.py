@@ -6,6 +6,7 @@ from filelock import Timeout
 
 import ledger
 from alerting import outbox
+from alerting.channels import Channel
 from alerting.outbox import Alert, outbox_lock, tell, telling, unsent
 from errors import LakeBusyError
 from resources.lake import Lake
@@ -166,6 +167,20 @@ def test_work_does_not_fail_by_alerts_that_cannot_be_marked(
         with lake.connect() as connection:
             ledger.insert(connection, "alerts", lake_row)
     assert "alerts were not sent, they will be tried again: locked on 8 tries" in caplog.text
+    assert left(lake) == [("orders", 0)]
+
+
+def test_work_does_not_fail_by_a_service_s_plugin_and_its_words_are_not_shown(
+    lake, inbox, alerted, monkeypatch, caplog
+) -> None:
+    def broken(channel: Channel, *_: object) -> None:
+        raise ConnectionAbortedError(channel.url.get_secret_value())
+
+    monkeypatch.setattr(Channel, "send", broken)
+    with telling(lake, alerted(inbox.url)):
+        happened(lake)
+    assert "they will be tried again: ConnectionAbortedError" in caplog.text
+    assert inbox.token not in caplog.text
     assert left(lake) == [("orders", 0)]
 
 

@@ -41,20 +41,24 @@ HELD = {
     "blank lines only": (b"\r\n\r\n", "schema: the first line is empty"),
     "missing column": (
         text(f"1001,{DAY},1,ann,web", header="order,sold_at,quantity,customer,channel"),
-        "schema: no column for amount; the header reads order, sold_at",
+        "schema: no column for amount; the header has order, sold_at, quantity, customer, channel",
     ),
     "renamed column": (
         text(line(1001), header=HEADER.replace("amount", "value")),
-        "schema: no column for amount; the header reads order, sold_at, quantity, value",
+        "schema: no column for amount; the header has order, sold_at, quantity, customer, channel "
+        "and 1 unknown name",
     ),
     "duplicate header": (
         text(f"{line(1001)},3", header=f"{HEADER},Price"),
         "schema: repeated column amount",
     ),
-    "no header": (text(line(1002), header=line(1001)), "schema: no column for order, sold_at"),
+    "no header": (
+        text(line(1002), header=line(1001)),
+        "schema: no header: none of the 6 names in the first line is known",
+    ),
     "another separator": (
         text(line(1001).replace(",", ";"), header=HEADER.replace(",", ";")),
-        "schema: no column for order",
+        "schema: no header: none of the 1 names",
     ),
     "carriage returns": (GOOD.replace(b"\n", b"\r"), "schema: no column for channel"),
     "not UTF-8": (text(line(1001), "Größe").decode().encode("latin-1"), "line 3 is not UTF-8"),

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from errors import DeliveryError
 from ingestion.contract import UNSPLITTABLE, pseudonyms
+from ingestion.parquet import rewrite_as_text
 
 KEY = b"a key for tests"
 DAYS = FIRST, SECOND, THIRD, FOURTH = [date(2024, 3, n) for n in (1, 2, 3, 4)]
@@ -144,6 +146,17 @@ def test_parquet_files_that_are_none_are_held_until_they_are_repaired(desk, sale
     pq.write_table(pa.Table.from_pylist([sale()]), folder / f"{FIRST}.parquet")
     assert desk.take(FIRST).held == ()
     assert len(desk.rows()) == 1
+
+
+def test_a_copy_that_finds_no_room_fails_and_the_file_is_not_blamed(tmp_path: Path) -> None:
+    path = tmp_path / "copy.parquet"
+    pq.write_table(pa.Table.from_pylist([sale(order=f"{n}") for n in range(1000)]), path)
+    full = path.with_suffix(".text")
+    full.symlink_to("/dev/full")
+    with pytest.raises(DeliveryError, match=r"copy\.text cannot be written: .*No space left"):
+        rewrite_as_text(path, list(sale()), list(sale()))
+    full.unlink()
+    assert rewrite_as_text(path, list(sale()), list(sale())) is None
 
 
 def test_a_file_larger_than_a_batch_keeps_every_place(desk, sales, declare, folder) -> None:

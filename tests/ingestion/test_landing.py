@@ -77,6 +77,21 @@ def test_a_missing_column_is_named_with_the_header_that_was_found(sales) -> None
     assert "order, sold_at, quantity" in problem
 
 
+def test_a_first_line_of_data_is_shown_nowhere(look, tmp_path: Path) -> None:
+    repeated = f"{HEADER},Ann Smith,Ann Smith,Price"
+    for line, problem in [
+        ("1001,2024,1,2.5,Ann Smith,web", "no header: none of the 6 names in the first line"),
+        ("order,2024,1,2.5,Ann Smith,web", "the header has order and 5 unknown names"),
+        (repeated, "repeated column amount and 1 unknown name"),
+        (f"{HEADER},Ann Smith,Ann Smith", "repeated column 1 unknown name"),
+    ]:
+        path_of(tmp_path).write_text(f"{line}\n")
+        found = look()
+        assert problem in str(found.problem)
+        assert found.extra == ()
+        assert "Smith" not in str(found.problem)
+
+
 def test_a_column_under_two_of_its_names_is_named(sales) -> None:
     names = contract_names(sales(), [*NAMES, "Price"])
     assert header_problem(sales(), names) == "schema: repeated column amount"

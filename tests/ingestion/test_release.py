@@ -67,6 +67,20 @@ def test_a_withdrawn_file_is_held_and_its_release_empties_the_day_from_then_on(d
     assert desk.take(FIRST).deliveries == ()
 
 
+def test_a_held_day_that_loses_its_file_stays_held_until_a_person_decides(desk, lake) -> None:
+    path = desk.land(FIRST, header="note")
+    reason = str(desk.take(FIRST).held[0].held)
+    path.unlink()
+    for table in (desk.table, desk.table.model_copy(update={"checksum": "v2"})):
+        [held] = desk.take(FIRST, table=table).held
+        assert held.held == f"the file is gone, its delivery was held: {reason}"
+        assert held_deliveries(lake, "sales") == {FIRST: held.held}
+        assert desk.take(FIRST, table=table).unchanged == 1
+    release(lake, "sales", FIRST, "the shop was closed", {})
+    assert held_deliveries(lake, "sales") == {}
+    assert desk.visible(THIRD) == []
+
+
 def test_what_cannot_be_released_is_refused_with_what_is_held(desk, lake) -> None:
     desk.land(FIRST, header="")
     desk.land_amounts(SECOND, 5.0)

@@ -100,3 +100,10 @@ def test_folders_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: 
     holders[1].communicate()
     assert holders[1].returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_beside_the_staging_folders_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "somebody else's").mkdir()
+    with staging_folder(tmp_path):
+        pass
+    assert [folder.name for folder in tmp_path.iterdir()] == ["somebody else's"]

@@ -13,6 +13,7 @@ from errors import DeliveryError
 from ingestion import take_in as module
 from ingestion.contract import UNSPLITTABLE, pseudonyms
 from ingestion.deliveries import warned_deliveries
+from replay import waiting
 
 KEY = b"a key for tests"
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(12)]
@@ -184,6 +185,23 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_range_out(desk, sales)
     desk.land_amounts(THIRD, 3.0)
     desk.take(*DAYS[:4])
     assert desk.visible(SECOND) == [(FIRST, 1.0), (SECOND, 2.0)]
+
+
+def test_a_held_file_is_read_once_its_records_may_be_long_enough(desk, sales, lake) -> None:
+    desk.land_amounts(FIRST, 2.5)
+    short = sales(max_line_bytes=40)
+    assert "max_line_bytes (40)" in str(desk.take(FIRST, table=short).held[0].held)
+    assert waiting(lake, short, None) == (1, [FIRST])
+    snapshot = lake.snapshot()
+    again = desk.take(FIRST, table=short)
+    assert (again.deliveries, again.unchanged, lake.snapshot()) == ((), 1, snapshot)
+    assert "max_line_bytes (41)" in str(
+        desk.take(FIRST, table=sales(max_line_bytes=41)).held[0].held
+    )
+    assert desk.take(FIRST).held == ()
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+    assert [row["status"] for row in desk.ledger()] == ["held", "held", "published"]
+    assert waiting(lake, desk.table, None) == (0, [])
 
 
 def test_a_file_that_two_runs_take_in_at_once_is_published_once(desk, monkeypatch) -> None:

@@ -108,6 +108,8 @@ def test_a_failed_day_is_not_scored_and_the_others_are(history) -> None:
     history.score(day, day)
     history.measure(day, day)
     assert predicted(history, day) == 800
+    before = (history.start, day - ONE_DAY)
+    assert scoring.unscored(history.lake, history.model, *before) == []
 
 
 def predicted(world, day: date) -> int:
@@ -175,3 +177,21 @@ def test_losses_of_days_that_failed_do_not_count(history) -> None:
         assert list(unfit_days(history.lake, history.model, [day, as_of])) == [day]
         after = monitoring.losses(history.lake, history.model, as_of)
     assert [loss.day for loss in before if loss not in after] == [day]
+
+
+def test_the_drift_reference_has_no_failed_or_held_day_and_stays_as_it_was_read(fresh) -> None:
+    last = fresh.first_decision
+    failed, held = last - 10 * ONE_DAY, last - 30 * ONE_DAY
+    mark(fresh, FEATURES, failed, "failed")
+    fresh.hold(held)
+    snapshot = fresh.lake.snapshot()
+    mark(fresh, FEATURES, last, "failed")  # after the training set was read
+    spoil(fresh, last - ONE_DAY, "-1")
+
+    rows = monitoring.reference_rows(fresh.lake, fresh.model, last, snapshot)
+
+    days = set(rows["as_of"].to_pylist())
+    blocked = {held - n * ONE_DAY for n in range(fresh.model.label.horizon_days + 1)}
+    every = {fresh.start + n * ONE_DAY for n in range((last - fresh.start).days + 1)}
+    assert every - days == {failed, *blocked}
+    assert min(rows["spend"].to_pylist()) >= 0

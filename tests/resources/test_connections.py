@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from errors import SetupError
@@ -49,3 +51,8 @@ def test_only_a_server_decides_where_artifacts_go() -> None:
     assert served("http://mlflow:5000")
     assert not served("postgresql://leeway@db/mlflow")
     assert not served("sqlite:///mlflow.db")
+
+
+def test_a_bucket_for_the_lake_is_refused_with_what_to_name_instead(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="s3://lake/: name a folder"):
+        Settings(home=tmp_path, lake_data="s3://lake/")

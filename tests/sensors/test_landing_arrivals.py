@@ -35,6 +35,7 @@ def shop(parsed, lake, instance, tmp_path: Path):
 
     class Shop:
         landing = tmp_path / "landing"
+        declaration = declared(parsed)
 
         def land(self, day: date, at: datetime) -> None:
             path = self.landing / "order_lines" / f"{day}.csv.gz"
@@ -57,7 +58,7 @@ def shop(parsed, lake, instance, tmp_path: Path):
             def nothing() -> None: ...
 
             jobs = [define_asset_job(name, "nothing") for name in ("daily", "ingest")]
-            sensor = landing_arrivals(declared(parsed), str(self.landing), date(2024, 1, 1), jobs)
+            sensor = landing_arrivals(self.declaration, str(self.landing), date(2024, 1, 1), jobs)
             location = Definitions(assets=[nothing], jobs=jobs, sensors=[sensor])
             context = build_sensor_context(
                 instance, repository_def=location.get_repository_def(), resources={"lake": lake}
@@ -70,6 +71,17 @@ def shop(parsed, lake, instance, tmp_path: Path):
 def test_before_a_history_was_loaded_nothing_is_asked_for(shop) -> None:
     shop.land(FRONTIER, NOW)
     assert "has no history yet" in str(shop.tick().skip_message)
+
+
+def test_a_new_table_without_history_does_not_stop_the_arrivals_of_others(shop) -> None:
+    [table] = shop.declaration.tables
+    new = table.model_copy(update={"name": "returns"})
+    shop.declaration = shop.declaration.model_copy(update={"tables": (new, table)})
+    shop.take(FRONTIER, NOW)
+    assert "returns has no history yet" in str(shop.tick().skip_message)
+    shop.land(FRONTIER, NOW + timedelta(hours=1))
+    [request] = shop.tick().run_requests
+    assert request.partition_key == str(FRONTIER)
 
 
 def test_without_a_change_nothing_is_asked_for(shop) -> None:

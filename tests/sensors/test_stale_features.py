@@ -19,7 +19,7 @@ from dagster import (
 import ledger
 from assets.partitions import daily, days_between
 from declared import declared
-from plan import ATTEMPT_TAG
+from plan import ATTEMPT_TAG, ORPHAN_TAG
 from sensors.stale_features import Table, requested, stale_features
 
 START = date(2024, 1, 1)
@@ -101,6 +101,17 @@ def test_a_month_that_stays_stale_is_given_up_and_the_others_are_not() -> None:
     assert "3 attempts have left stale days in customer_features 2024-03" in str(
         skipped.skip_message
     )
+
+
+def test_backfills_that_succeeded_or_were_killed_are_no_reason_to_give_up() -> None:
+    runs = []
+    for status in [DagsterRunStatus.SUCCESS] * 3 + [DagsterRunStatus.FAILURE] * 2:
+        runs.append(tried(asked({FEATURES: SPAN}, runs), status))
+    killed = tried(asked({FEATURES: SPAN}, runs), DagsterRunStatus.FAILURE)
+    runs.append(killed.with_tags({**killed.tags, ORPHAN_TAG: "true"}))
+    request = asked({FEATURES: SPAN}, runs)
+    assert span_of(request)[0] == "2024-03-01"
+    assert request.run_key == f"customer_features:{'f' * 12}:2024-03:7"
 
 
 @pytest.fixture

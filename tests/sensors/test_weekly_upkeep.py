@@ -9,9 +9,10 @@ from dagster import (
     SkipReason,
 )
 
-from launch import held_lock
-from resources.settings import Settings
-from sensors.weekly_upkeep import asked, due, last_success, upkeep_job, weekly_upkeep
+from errors import SetupError
+from launch import LAUNCHER_TAG, held_lock
+from resources.settings import Settings, settings
+from sensors.weekly_upkeep import asked, due, last_success, start, upkeep_job, weekly_upkeep
 
 NOW = datetime(2024, 5, 1, 3, 30, tzinfo=UTC)
 
@@ -66,6 +67,24 @@ def test_a_run_that_is_going_keeps_the_schedule_waiting(location, instance) -> N
     job = location.resolve_job_def("upkeep")
     instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
     assert isinstance(asked(instance, NOW), SkipReason)
+
+
+@pytest.mark.slow
+def test_the_command_gives_back_what_a_killed_one_has_kept_and_works(location, home) -> None:
+    (home / "landing").mkdir(parents=True)
+    with DagsterInstance.from_config(str(settings().dagster_home)) as instance:
+        job = location.resolve_job_def("upkeep")
+        left = instance.create_run_for_job(job, tags={LAUNCHER_TAG: "leeway run"}).run_id
+        instance.event_log_storage.set_concurrency_slots("heavy", 1)
+        instance.event_log_storage.claim_concurrency_slot("heavy", left, "keep_up")
+        assert "leftovers_removed" in start()
+        assert instance.get_run_by_id(left).is_failure
+
+
+def test_the_command_is_refused_at_once_while_another_works(home) -> None:
+    refused = pytest.raises(SetupError, match="another `leeway run` works in")
+    with held_lock(settings().home), refused:
+        start()
 
 
 def run(location: Definitions, instance: DagsterInstance):

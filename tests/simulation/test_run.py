@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from cli import local_folder
 from errors import SetupError
 from simulation.process import HOLIDAYS, SATURDAY
 from simulation.run import simulate
@@ -134,3 +135,9 @@ def test_a_shop_out_of_range_is_refused(shop, change, message):
 def test_the_drift_comes_after_sixty_percent_of_the_days_unless_told(shop):
     assert shop().drift_day == 36
     assert shop(at=5).date_of(5) == date(2024, 1, 6)
+
+
+def test_a_bucket_is_refused_with_the_way_round_it(tmp_path):
+    with pytest.raises(SetupError, match=r"LEEWAY_LANDING is s3://shop/landing.*then upload"):
+        local_folder("s3://shop/landing")
+    assert local_folder(str(tmp_path)) == tmp_path

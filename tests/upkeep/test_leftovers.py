@@ -6,7 +6,7 @@ import pytest
 
 from resources.settings import Settings
 from upkeep import leftovers
-from upkeep.leftovers import sweep
+from upkeep.leftovers import older, sweep
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -46,6 +46,15 @@ def test_a_copy_that_is_still_written_stays_however_old_its_folder_is(home: Sett
     age(folder, timedelta(days=3))
     sweep(home, NOW)
     assert (folder / "second.csv").exists()
+
+
+def test_what_another_process_removes_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    old = written(tmp_path / "a" / "lines.csv", timedelta(days=3)).parent
+    (old / "gone.csv").symlink_to(tmp_path / "removed")  # listed, and not there any more
+    age_all = (NOW - timedelta(days=3)).timestamp()
+    os.utime(old, (age_all, age_all))
+    found = older(iter([tmp_path / "removed", old]), NOW - timedelta(days=1))
+    assert list(found) == [old]
 
 
 def test_output_of_old_runs_goes_and_other_files_beside_it_stay(home: Settings) -> None:
@@ -95,5 +104,5 @@ def test_a_large_log_is_begun_anew_and_one_old_one_kept(home: Settings, monkeypa
     assert (home.home / "run.log.1").read_text() == "c" * 101
 
 
-def test_a_home_without_any_of_it_and_a_bucket_are_fine(tmp_path: Path) -> None:
-    assert sweep(Settings(home=tmp_path, lake_data="s3://bucket/lake/"), NOW) == 0
+def test_a_home_without_any_of_it_is_fine(tmp_path: Path) -> None:
+    assert sweep(Settings(home=tmp_path), NOW) == 0
