@@ -156,13 +156,13 @@ def test_rejects_are_counted_by_reason_and_day_of_newest_deliveries_only(desk, l
     assert "no rejected rows" in shown.get()
 
 
-def test_days_wait_for_a_replay_when_their_contract_has_changed(desk, lake, sales) -> None:
+def test_days_of_another_contract_and_unreadable_files_wait_for_a_replay(desk, lake, sales) -> None:
     desk.land(FIRST, line(FIRST, "x"), header=HEADER)
     desk.land(SECOND, line(SECOND, "1001"), header="order,when,quantity,amount,customer,channel,x")
     desk.land_amounts(THIRD, 1.0)
     desk.take(FIRST, SECOND, THIRD)
     changed = sales(checksum="v2")
-    assert waiting(lake, desk.table, None) == (2, [])
+    assert waiting(lake, desk.table, None) == (2, [SECOND])
     assert waiting(lake, changed, None) == (2, [FIRST, SECOND])
     assert waiting(lake, changed, [SECOND]) == (1, [SECOND])
 
