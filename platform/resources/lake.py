@@ -32,6 +32,7 @@ LOCK_SIGNS = (
     "could not serialize",
     "deadlock detected",
     "unique constraint",  # two processes made the same catalog, or took the same snapshot number
+    '"ducklake_metadata" already exists',  # the same, one step later
 )
 TRIES = 20
 
