@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 import ledger
 from declaration import Declaration
-from ingestion.deliveries import held_deliveries, newest_warnings
+from ingestion.deliveries import NEWEST, held_deliveries, newest_warnings
 from lifecycle.tested import untested
 from resources.lake import Lake
 
@@ -106,9 +106,9 @@ def status(lake: Lake, declaration: Declaration) -> Status:
 
 def _table(lake: Lake, name: str) -> TableStatus:
     counts = lake.rows(
-        """with newest as (
+        f"""with newest as (
             select * from ledger.deliveries where table_name = ?
-            qualify row_number() over (partition by day order by written_at desc) = 1
+            qualify {NEWEST}
         )
         select count(*) as days, count(file) as files,
             coalesce(sum(rows_read), 0)::bigint as rows_read,

@@ -5,6 +5,7 @@ from typing import Any
 
 from declaration import RawTable
 from errors import DeliveryError
+from examples import exists
 from resources.lake import Lake, quoted
 
 MOST_KEYS = 1_000_000  # every executor holds them in memory
@@ -22,7 +23,7 @@ def parent_keys(lake: Lake, table: RawTable) -> dict[tuple[str, str], Collection
 
 
 def _keys(lake: Lake, table: RawTable, parent: str, column: str) -> frozenset[Any]:
-    if not _exists(lake, parent):
+    if not exists(lake, "raw", parent):
         return frozenset()  # nothing was ever taken in
     found = lake.rows(
         f"""select distinct {quoted("raw", parent, column)} as key
@@ -38,8 +39,3 @@ def _keys(lake: Lake, table: RawTable, parent: str, column: str) -> frozenset[An
             "keys, cannot be checked row by row: test it on the staging model instead"
         )
     return frozenset(row["key"] for row in found)
-
-
-def _exists(lake: Lake, table: str) -> bool:
-    query = "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = ?"
-    return bool(lake.rows(query, [table]))
