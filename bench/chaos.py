@@ -2,9 +2,10 @@
 
     python bench/chaos.py --kills 200 --days 60 --seed 1
 
-`leeway run` works off a simulated greenhouse and is ended by SIGKILL at a moment drawn from the
-time that an undisturbed run takes; the next one goes on. A finished home is compared, a fresh one
-begun, until all kills are done. Exit status 1 where anything differs.
+`leeway run` works off a simulated greenhouse and is ended by SIGKILL: after its first step, any
+moment is as likely as another (its life is exponentially distributed, `--life` seconds on
+average). The next one goes on. A finished home is compared, a fresh one begun, until all kills are
+done. Exit status 1 where anything differs.
 """
 
 import os
@@ -29,7 +30,7 @@ import typer
 from bench.comparison import State, differences, state_of
 from bench.greenhouse import FIRST, land, make_project
 
-STEP, START = "step: ", "starting"
+STEP = "step: "
 RUN = f"""
 import sys
 from datetime import date
@@ -57,8 +58,6 @@ class Operator:
         }  # fmt: skip
         last = FIRST + timedelta(days=self.days - 1)
         with (home / "output.log").open("a") as log:
-            log.write(f"{START}\n")
-            log.flush()
             return subprocess.Popen(
                 [sys.executable, "-c", RUN, str(FIRST), str(last)],
                 env={**os.environ, **{name: str(value) for name, value in mine.items()}},
@@ -70,6 +69,7 @@ def main(
     kills: Annotated[int, typer.Option(min=1)] = 200,
     days: Annotated[int, typer.Option(min=1)] = 60,
     seed: Annotated[int, typer.Option()] = 1,
+    life: Annotated[float, typer.Option(min=0.1)] = 10,
 ) -> None:
     """Print a line per kill and per finished home, then where the kills hit."""
     chance, where, wrong, done, homes = random.Random(seed), Counter[str](), 0, 0, 0
@@ -79,12 +79,13 @@ def main(
         finish(keeper, place / "undisturbed")
         length = time.monotonic() - began
         wanted = state_of(place / "undisturbed")
+        require_lived(wanted)
         print(
             f"an undisturbed run takes {length:.0f} s and leaves {len(wanted)} tables", flush=True
         )
         while done < kills:
             home, homes = place / f"home{homes}", homes + 1
-            while done < kills and killed(keeper, home, chance.uniform(0, length)):
+            while done < kills and killed(keeper, home, chance.expovariate(1 / life)):
                 done += 1
                 where[moment(home)] += 1
                 print(f"kill {done} of {kills}: {moment(home)}", flush=True)
@@ -97,9 +98,20 @@ def main(
     sys.exit(wrong > 0)
 
 
+def require_lived(state: State) -> None:
+    """An undisturbed run without promotions and predictions would prove nothing."""
+    models = [name for name in state if name.startswith("mlflow.")]
+    predicted = [name for name, rows in state.items() if name.endswith("_predictions") and rows]
+    if not models or not predicted or state["ledger.promotions"].total() < 2:
+        sys.exit(f"the undisturbed run has made too little: {sorted(state)}")
+
+
 def killed(keeper: Operator, home: Path, seconds: float) -> bool:
     """Run for a while and kill the command alone; its children have to end by themselves."""
+    steps = steps_of(home)
     process = keeper.start(home)
+    while process.poll() is None and steps_of(home) == steps:
+        time.sleep(0.1)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -122,10 +134,16 @@ def stop(home: Path) -> None:
     sys.exit(f"a run in {home} failed:\n{(home / 'output.log').read_text()[-5000:]}")
 
 
+def steps_of(home: Path) -> list[str]:
+    """Return the steps that the home's commands have begun."""
+    log = home / "output.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [line.removeprefix(STEP) for line in lines if line.startswith(STEP)]
+
+
 def moment(home: Path) -> str:
     """Return the last step that the command had begun."""
-    lines = (home / "output.log").read_text().splitlines()
-    steps = [line.removeprefix(STEP) for line in lines if line.startswith((STEP, START))]
+    steps = steps_of(home)
     return re.sub(r"\d{4}-\d\d(-\d\d)?|\.\.", "", steps[-1]).strip()
 
 
@@ -141,7 +159,7 @@ def told(wanted: State, home: Path) -> int:
 def prepared(place: Path, days: int) -> Operator:
     """Make landing files and a dbt project whose model soon goes live."""
     land(place / "landing", days)
-    make_project(place / "dbt_project")
+    make_project(place / "dbt_project", every_days=7)
     return Operator(place, days)
 
 

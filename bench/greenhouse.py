@@ -32,8 +32,8 @@ def land(landing: Path, days: int) -> None:
         (landing / "readings" / f"{day}.csv").write_text("\n".join(lines) + "\n")
 
 
-def make_project(folder: Path) -> Path:
-    """The greenhouse's project, content with few rows."""
+def make_project(folder: Path, every_days: int = 1) -> Path:
+    """The greenhouse's project, content with few rows and trained every so many days."""
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("logs", "target"))
     settings = yaml.safe_load((folder / "dbt_project.yml").read_text())
     settings["macro-paths"] = [str(CHECKOUT / "dbt_project" / "macros")]
@@ -41,7 +41,7 @@ def make_project(folder: Path) -> Path:
     path = folder / "models" / "features" / "features.yml"
     declared = yaml.safe_load(path.read_text())
     model = declared["exposures"][0]["config"]["meta"]["model"]
-    model |= {"train": {"min_rows": 2000, "every_days": 1}}
+    model |= {"train": {"min_rows": 2000, "every_days": every_days}}
     model |= {"gate": {"test_days": 3, "min_rows": 100}}
     path.write_text(yaml.safe_dump(declared))
     return folder

@@ -55,7 +55,7 @@ class DiskFullError(LeewayError):
 
 
 class RegistryError(LeewayError):
-    """MLflow does not answer."""
+    """MLflow does not answer, or has stopped answering."""
 
 
 class RunFailedError(LeewayError):

@@ -10,6 +10,7 @@ from declaration import MlModel
 from errors import NoEvidenceError
 from ml.schema import Schema
 from resources.lake import Lake, quoted
+from turns import take_turn
 
 
 def features(
@@ -92,6 +93,7 @@ def replace_days(
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table if not exists {name} ({columns})")
+        take_turn(connection, f"ml.{table}")
         connection.execute(
             f"delete from {name} where {quoted(time)} in (select unnest(?))", [list(days)]
         )

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from resources.lake import SCHEMAS, Lake, quoted
+from turns import take_turn
 
 logger = logging.getLogger("leeway")
 
@@ -20,7 +21,7 @@ TABLES = {
     "deliveries": """table_name varchar, day date, delivery varchar, file varchar,
         file_hash varchar, rows_read bigint, rows_accepted bigint, rows_quarantined bigint,
         profile varchar, status varchar, reason varchar, known_from date, known_to date,
-        written_at timestamp, warnings varchar, why varchar""",
+        written_at timestamp, warnings varchar, why varchar, file_written timestamp""",
     "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
         written_at timestamp, status varchar, failures varchar""",
     "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
@@ -83,10 +84,12 @@ def put(
 ) -> None:
     """Write the one row that `key` names, replacing an earlier one, in one transaction.
 
+    key: first whose row it is; writers of one model take turns.
     alerting: day, kind, subject and message of an alert that belongs to the row.
     """
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
+        take_turn(connection, f"{table} {next(iter(key.values()))}")
         where = " and ".join(f"{quoted(name)} = ?" for name in key)
         connection.execute(
             f"delete from {quoted('ledger', table)} where {where}", list(key.values())
@@ -143,16 +146,6 @@ def alert(
     connection.execute(f"delete from ledger.alerts where {mine}", values)
     insert(connection, "alerts", {**key, "message": message})
     logger.warning("%s %s: %s", day, kind, message)
-
-
-def taken_in(lake: Lake, table: str) -> dict[date, datetime]:
-    """Return when the newest delivery of each day was written, UTC without zone."""
-    found = lake.rows(
-        """select day, max(written_at) as at from ledger.deliveries
-        where table_name = ? and file is not null group by day""",
-        [table],
-    )
-    return {row["day"]: row["at"] for row in found}
 
 
 def days_taken(lake: Lake, table: str) -> list[date]:

@@ -140,6 +140,11 @@ class Postgres:
         subprocess.run([*command, "-U", "leeway", name], check=True)
         return name
 
+    def drop(self, name: str) -> None:
+        """Take a database away from whoever works with it."""
+        command = [str(self.binaries / "dropdb"), "-h", "127.0.0.1", "-p", str(self.port)]
+        subprocess.run([*command, "-U", "leeway", "--force", name], check=True)
+
     def libpq(self, name: str) -> str:
         """A database's connection for DuckLake."""
         return f"host=127.0.0.1 port={self.port} user=leeway dbname={name}"

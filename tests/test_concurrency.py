@@ -23,28 +23,47 @@ from resources.settings import CHECKOUT
 
 FIRST, WRITERS, DAYS_EACH = date(2024, 1, 1), 8, 3
 DAYS = [FIRST + timedelta(days=n) for n in range(WRITERS * DAYS_EACH)]
-PUBLISH = """
-import pickle, sys
-from ingestion.publish import publish
-from resources.lake import Lake
-catalog, data, table, (deliveries, folder) = pickle.load(open(sys.argv[1], "rb"))
-lake = Lake(catalog=catalog, data=data)
-lake.rows("select 1")
-print("ready", flush=True)
-sys.stdin.readline()
-lake.transact(lambda connection: publish(connection, table, deliveries, folder, {}))
-"""
-PREPARE = """
-import pickle, sys
+# Imports cost more than the work, so they are done once; every writer is a forked process. All of
+# them wait until the last one is ready: the end of a pipe that nobody writes to any more says so.
+WRITE = """
+import os, pickle, sys
+from datetime import date
 import ledger
-from ingestion.publish import create_all
+from ingestion.publish import create_all, publish
 from resources.lake import Lake
-catalog, data, table, _ = pickle.load(open(sys.argv[1], "rb"))
-lake = Lake(catalog=catalog, data=data)
-print("ready", flush=True)
-sys.stdin.readline()
-ledger.prepare(lake)
-create_all(lake, [table])
+
+def prepare(lake, table, _):
+    ledger.prepare(lake)
+    create_all(lake, [table])
+
+def publish_batch(lake, table, batch):
+    deliveries, folder = batch
+    lake.transact(lambda connection: publish(connection, table, deliveries, folder, {}))
+
+def put(lake, _, writer):
+    ledger.put(lake, "decisions", {"model": "churn", "as_of": date(2024, 1, 1)}, {"kind": writer})
+
+catalog, data, name, table, works = pickle.load(sys.stdin.buffer)
+ready, is_ready = os.pipe()
+go, going = os.pipe()
+children = []
+for work in works:
+    if not (child := os.fork()):
+        os.close(going)
+        lake = Lake(catalog=catalog, data=data)
+        if name != "prepare":  # that makes the catalog, too
+            lake.rows("select 1")
+        os.write(is_ready, b"x")
+        os.read(go, 1)
+        globals()[name](lake, table, work)
+        sys.stdout.flush()
+        os._exit(0)
+    children.append(child)
+os.close(is_ready)  # so that a child that ends early is not waited for
+for _ in children:
+    os.read(ready, 1)
+os.close(going)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 """
 WITHOUT_TIME = {
     "deliveries": "* exclude (written_at)",
@@ -99,24 +118,17 @@ def environment(lake: Lake) -> dict[str, str]:
     return {**os.environ, **lakes, "PYTHONPATH": paths}
 
 
-def started(
-    script: str, lake: Lake, table: RawTable, batch: Batch | None, place: Path
+def writers(
+    name: str, lake: Lake, table: RawTable, works: Sequence[Batch | str]
 ) -> subprocess.Popen:
-    """A process that has loaded its work and waits for the line that lets it go."""
-    place.write_bytes(pickle.dumps((lake.catalog, lake.data, table, batch)))
+    """A process for each of the works, under one that ends when all of them have."""
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(place)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(lake), text=True,
+        [sys.executable, "-c", WRITE],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(lake),
     )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
+    process.stdin.write(pickle.dumps((lake.catalog, lake.data, name, table, works)))
+    process.stdin.close()
     return process
-
-
-def let_go(processes: Sequence[subprocess.Popen]) -> None:
-    """Start all at the same moment."""
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
 
 
 def dbt(lake: Lake, place: Path, *words: str) -> subprocess.Popen:
@@ -128,7 +140,7 @@ def dbt(lake: Lake, place: Path, *words: str) -> subprocess.Popen:
     folders = ["--project-dir", project, "--profiles-dir", project, "--target-path", place]
     return subprocess.Popen(
         [DBT, "--no-use-colors", "run", *folders, "--log-path", place, *words],
-        env=environment(lake), stdout=subprocess.PIPE, text=True,
+        env=environment(lake), stdout=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -140,8 +152,8 @@ def build(lake: Lake, place: Path, days: Sequence[date]) -> subprocess.Popen:
 
 def finish(process: subprocess.Popen) -> None:
     """Wait for a process and show what it printed where it failed."""
-    told, _ = process.communicate()
-    assert process.returncode == 0, told
+    told = process.stdout.read()
+    assert process.wait() == 0, told
 
 
 def watched(lake: Lake, query: str, processes: Sequence[subprocess.Popen]) -> Iterator[list[dict]]:
@@ -176,17 +188,18 @@ def rows(lake: Lake, schema: str, table: str) -> list[tuple]:
         return connection.execute(f"select {chosen} from {schema}.{table} order by all").fetchall()
 
 
-def test_many_processes_prepare_a_new_lake_at_once(
-    empty: Lake, batches: Batches, tmp_path: Path
-) -> None:
-    processes = [
-        started(PREPARE, empty, batches.table, None, tmp_path / str(n)) for n in range(WRITERS)
-    ]
-    let_go(processes)
-    for process in processes:
-        finish(process)
+def test_many_processes_prepare_a_new_lake_at_once(empty: Lake, batches: Batches) -> None:
+    finish(writers("prepare", empty, batches.table, [""] * WRITERS))
     assert empty.rows("select count(*) as n from ledger.deliveries") == [{"n": 0}]
     assert rows(empty, "raw", batches.table.name) == []
+
+
+def test_a_row_that_many_processes_write_at_once_is_there_once(
+    empty: Lake, batches: Batches
+) -> None:
+    ledger.prepare(empty)
+    finish(writers("put", empty, batches.table, [str(n) for n in range(WRITERS)]))
+    assert empty.rows("select count(*) as n from ledger.decisions") == [{"n": 1}]
 
 
 def test_processes_publish_days_at_once_and_a_reader_sees_whole_days_only(
@@ -194,17 +207,12 @@ def test_processes_publish_days_at_once_and_a_reader_sees_whole_days_only(
 ) -> None:
     ledger.prepare(empty)
     create_all(empty, [batches.table])
-    processes = [
-        started(PUBLISH, empty, batches.table, batch, tmp_path / str(n))
-        for n, batch in enumerate(batches.all)
-    ]
-    let_go(processes)
+    process = writers("publish_batch", empty, batches.table, batches.all)
     query = f"""select day, rows_accepted as told, (
             select count(*) from raw.{batches.table.name} where _day = day) as found
         from ledger.deliveries"""
-    seen = [row for rows in watched(empty, query, processes) for row in rows]
-    for process in processes:
-        finish(process)
+    seen = [row for rows in watched(empty, query, [process]) for row in rows]
+    finish(process)
     assert [row for row in seen if row["told"] != row["found"]] == []
     assert {row["day"] for row in seen} == set(DAYS)
     alone = one_writer(batches, tmp_path / "alone")
@@ -215,7 +223,7 @@ def test_processes_publish_days_at_once_and_a_reader_sees_whole_days_only(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("empty", "writers"), [("sqlite", 4), ("postgres", 8)], indirect=["empty"])
+@pytest.mark.parametrize(("empty", "writers"), [("sqlite", 8), ("postgres", 8)], indirect=["empty"])
 def test_processes_rebuild_features_at_once_and_a_reader_sees_whole_days_only(
     empty: Lake, writers: int, batches: Batches, tmp_path: Path
 ) -> None:

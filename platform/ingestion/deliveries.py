@@ -51,11 +51,8 @@ def newest_deliveries(
 def held_deliveries(lake: Lake, table: str) -> dict[date, str]:
     """Return the days whose newest delivery waits for a person, and why."""
     found = lake.rows(
-        """select day, reason from ledger.deliveries as held
-        where table_name = ? and status = 'held' and not exists (
-            select 1 from ledger.deliveries as newer where newer.table_name = held.table_name
-            and newer.day = held.day and newer.written_at > held.written_at
-        ) order by day""",
+        f"""select day, reason from ledger.deliveries where table_name = ?
+        qualify {NEWEST} and status = 'held' order by day""",
         [table],
     )
     return {row["day"]: row["reason"] for row in found}

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from declaration import RawTable
@@ -27,6 +27,7 @@ class Landed:
         those of the first line. None where the file has a problem: they may be data.
     staged: the copy that Spark reads, or None where there is nothing to read.
     longest: bytes of a CSV record; none has more.
+    written: when the file was last written, UTC without zone.
     """
 
     day: date
@@ -39,6 +40,7 @@ class Landed:
     extra: tuple[str, ...] = ()
     staged: str | None = None
     longest: int = 0
+    written: datetime | None = None
 
 
 def land(
@@ -54,8 +56,9 @@ def land(
     if look(path) is None:
         return _missing(table, day, path)
     copy = folder / f"{day}.copy"
-    file_hash = stage(path, copy)
-    found = Landed(day, path, file_hash, delivery_id(file_hash, table.checksum))
+    source = stage(path, copy)
+    delivery = delivery_id(source.file_hash, table.checksum)
+    found = Landed(day, path, source.file_hash, delivery, written=source.written)
     if found.delivery == current:
         copy.unlink()
         return found

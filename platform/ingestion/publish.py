@@ -17,8 +17,8 @@ from ingestion.clock import read_clock
 from ingestion.deliveries import current_deliveries
 from ingestion.landing import Landed
 from ingestion.profile import Profile
-from ingestion.turns import take_turn
 from resources.lake import Lake, literal, quoted
+from turns import take_turn
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,17 @@ def close_previous(
     )
 
 
+def keep_times(connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[Landed]) -> None:
+    """Keep when the files of unchanged deliveries were written, inside the caller's transaction."""
+    take_turn(connection, table)
+    for file in files:
+        connection.execute(
+            "update ledger.deliveries set file_written = ? "
+            "where table_name = ? and day = ? and delivery = ?",
+            [file.written, table, file.day, file.delivery],
+        )
+
+
 def _require_unchanged(
     connection: duckdb.DuckDBPyConnection, table: RawTable, deliveries: Sequence[Delivery]
 ) -> dict[date, datetime]:
@@ -205,6 +216,7 @@ def _row(table: RawTable, delivery: Delivery, known_from: date) -> dict[str, Any
         "delivery": delivery.landed.delivery,
         "file": delivery.landed.file,
         "file_hash": delivery.landed.file_hash,
+        "file_written": delivery.landed.written,
         "rows_read": delivery.read,
         "rows_accepted": delivery.accepted,
         "rows_quarantined": delivery.quarantined,

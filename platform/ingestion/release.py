@@ -12,8 +12,8 @@ from errors import DeliveryError
 from ingestion.clock import read_clock
 from ingestion.deliveries import current_deliveries, held_deliveries
 from ingestion.publish import close_previous
-from ingestion.turns import take_turn
 from resources.lake import Lake
+from turns import take_turn
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,12 @@ def look(path: str) -> fs.FileInfo | None:
 
 def written(paths: Mapping[K, str]) -> dict[K, datetime]:
     """Return when each file was last written, UTC without zone, for paths that have a file."""
-    return {
-        key: datetime.fromtimestamp(info.mtime_ns / 1e9, UTC).replace(tzinfo=None)
-        for key, info in _look(paths).items()
-    }
+    return {key: written_at(info) for key, info in _look(paths).items()}
+
+
+def written_at(info: fs.FileInfo) -> datetime:
+    """Return when a file was last written, UTC without zone."""
+    return datetime.fromtimestamp(info.mtime_ns / 1e9, UTC).replace(tzinfo=None)
 
 
 def is_there(folder: str) -> bool:

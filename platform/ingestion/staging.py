@@ -5,15 +5,25 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from errors import DeliveryError
-from ingestion.source import located, look
+from ingestion.source import located, look, written_at
 
 CHUNK = 1 << 20  # bytes
 TRIES = 3
+
+
+@dataclass(frozen=True)
+class Staged:
+    """SHA-256 of a copied file, and when the original was last written, UTC without zone."""
+
+    file_hash: str
+    written: datetime
 
 
 @contextmanager
@@ -34,8 +44,8 @@ def staging_folder(parent: Path) -> Iterator[Path]:
             _lock(folder).unlink(missing_ok=True)
 
 
-def stage(path: str, target: Path) -> str:
-    """Copy a landing file, in chunks, and return the SHA-256 of what was copied.
+def stage(path: str, target: Path) -> Staged:
+    """Copy a landing file, in chunks, and return what was copied.
 
     A file whose size or time differs after the copy is copied again. Raises DeliveryError where
     that goes on, and where the file cannot be read or copied.
@@ -48,7 +58,7 @@ def stage(path: str, target: Path) -> str:
         except OSError as error:
             raise DeliveryError(f"{path} cannot be copied to {target.parent}: {error}") from error
         if before and after and (before.size, before.mtime_ns) == (after.size, after.mtime_ns):
-            return file_hash
+            return Staged(file_hash, written_at(after))
     raise DeliveryError(
         f"{path} is still being written, it changed during each of {TRIES} copies: "
         "run again when it is complete; write under another name and rename at the end"

@@ -18,7 +18,7 @@ from ingestion.deliveries import deliveries_of, is_unread, profile_of, recent_da
 from ingestion.landing import Landed, land
 from ingestion.parents import parent_keys
 from ingestion.profile import Profile
-from ingestion.publish import Delivery, publish
+from ingestion.publish import Delivery, keep_times, publish
 from ingestion.staging import staging_folder
 from resources.lake import Lake
 
@@ -65,6 +65,7 @@ def take_in(
         landed, failed = _land(table, landing, days, copies, settled)
         changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
+    _remember_times(lake, table.name, [f for f in landed if f not in changed], newest)
     if failed:
         raise DeliveryError("\n".join(map(str, failed)))
     return Intake(deliveries, unchanged=len(landed) - len(deliveries))
@@ -96,6 +97,15 @@ def _deliver(
     if deliveries:
         lake.transact(lambda connection: publish(connection, table, deliveries, folder, horizons))
     return tuple(deliveries)
+
+
+def _remember_times(
+    lake: Lake, table: str, same: Sequence[Landed], newest: Mapping[date, Mapping[str, Any]]
+) -> None:
+    """Keep when files were written that hold what the ledger has, so that nobody looks again."""
+    touched = [f for f in same if f.written != newest[f.day]["file_written"]]
+    if touched:
+        lake.transact(lambda connection: keep_times(connection, table, touched))
 
 
 def _is_known(delivery: Delivery, newest: Mapping[str, Any] | None) -> bool:

@@ -17,7 +17,15 @@ from errors import NoEvidenceError
 from examples import features
 from lifecycle import store
 from lifecycle.quality import blocked_days, held_findings
-from lifecycle.tested import checksums_of, failed_findings, made_by, unfit_days, window, without
+from lifecycle.tested import (
+    checksums_of,
+    failed_findings,
+    made_by,
+    newest_made,
+    unfit_days,
+    window,
+    without,
+)
 from ml import drift, feature_alarm
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
 from ml.incident import Finding, incidents
@@ -72,11 +80,15 @@ def calibrate(
 
 
 def reference_rows(lake: Lake, model: MlModel, last: date, snapshot: int) -> pa.Table:
-    """Return the features of the reference: the days up to `last` that training may use too."""
+    """Return the features of the reference: the days up to `last` that training may use too.
+
+    Of days that different dbt models have made only those of the newest count.
+    """
     days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
     unfit = unfit_days(lake, model, days, snapshot)
     used = without(days, {*blocked_days(lake, model, snapshot), *unfit})
-    return features(lake, model, used, snapshot)
+    made = checksums_of(lake, model.features.table, used, snapshot)
+    return features(lake, model, newest_made(made), snapshot)
 
 
 def watch(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Watch:
@@ -196,8 +208,7 @@ def _fit_days(lake: Lake, model: MlModel, as_of: date) -> tuple[list[date], tupl
     if len(set(made.values())) <= 1:
         return list(made), ()
     reason = f"{model.features.table} was made by different dbt models ({made_by(made)})"
-    newest = made[max(made)]
-    fit = [day for day, checksum in made.items() if checksum == newest]
+    fit = newest_made(made)
     return fit, (Finding("mixed features", None, reason, float(len(made) - len(fit)), 0.0),)
 
 

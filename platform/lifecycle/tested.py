@@ -48,14 +48,25 @@ def untested(
     return {day: "; ".join(reasons) for day, reasons in found.items()}
 
 
-def checksums_of(lake: Lake, table: str, days: Sequence[date]) -> dict[date, str]:
+def checksums_of(
+    lake: Lake, table: str, days: Sequence[date], snapshot: int | None = None
+) -> dict[date, str]:
     """Return the checksum of the dbt models that made each of the `days` that have passed."""
-    rows = lake.rows(
+    rows = lake.read(
         """select day, checksum from ledger.partitions
         where table_name = ? and status = 'passed' and day in (select unnest(?)) order by day""",
         [table, list(days)],
+        snapshot,
     )
-    return {row["day"]: row["checksum"] for row in rows}
+    return {row["day"]: row["checksum"] for row in rows.to_pylist()}
+
+
+def newest_made(checksums: Mapping[date, str]) -> list[date]:
+    """Return the days, ascending, that the dbt models of the newest day have made."""
+    if not checksums:
+        return []
+    newest = checksums[max(checksums)]
+    return sorted(day for day, checksum in checksums.items() if checksum == newest)
 
 
 def failed_findings(lake: Lake, model: MlModel, as_of: date) -> tuple[Finding, ...]:

@@ -83,15 +83,33 @@ class Registry(ConfigurableResource):
 
     @contextmanager
     def run(self, model: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
-        """Open an MLflow run of the model's experiment and yield its id; an error fails the run."""
+        """Open an MLflow run of the model's experiment and yield its id; an error fails the run.
+
+        Raises RegistryError where MLflow stops answering in the middle.
+        """
         tags = {**tags, HOST: gethostname(), PROCESS: str(os.getpid())}
-        run = self.client.create_run(self._experiment(model), tags=tags, run_name=name)
+        with self._answering(f"`{name}` of {model}"):
+            experiment = self._experiment(model)
+            run_id = self.client.create_run(experiment, tags=tags, run_name=name).info.run_id
+            try:
+                yield run_id
+            except BaseException as error:
+                self._end_failed(run_id, error)
+                raise
+            self.client.set_terminated(run_id, "FINISHED")
+
+    @contextmanager
+    def _answering(self, what: str) -> Iterator[None]:
+        """Turn what MLflow raises into what it has interrupted and what happens next."""
+        from mlflow import MlflowException
+
         try:
-            yield run.info.run_id
-        except BaseException:
-            self.client.set_terminated(run.info.run_id, "FAILED")
-            raise
-        self.client.set_terminated(run.info.run_id, "FINISHED")
+            yield
+        except MlflowException as error:
+            raise RegistryError(
+                f"MLflow at {self.uri} failed in the middle of {what}: {str(error)[:300]}\n"
+                "See to it; the next attempt does this again from its start"
+            ) from error
 
     def tracker(self, run_id: str) -> RunTracker:
         """Return what a training loop reports to."""
@@ -186,6 +204,15 @@ class Registry(ConfigurableResource):
             )
             self._end_orphans(self._experiments[model])
         return self._experiments[model]
+
+    def _end_failed(self, run_id: str, error: BaseException) -> None:
+        """Mark a run as failed; where not even that works, the error that came first says so."""
+        from mlflow import MlflowException
+
+        try:
+            self.client.set_terminated(run_id, "FAILED")
+        except MlflowException as second:
+            error.add_note(f"MLflow run {run_id} could not be marked as failed: {second}")
 
     def _end_orphans(self, experiment: str) -> None:
         """End runs whose process on this machine is gone: nobody will."""

@@ -1,7 +1,8 @@
-"""New and changed landing files become runs: daily work for a new day, ingestion for an old one."""
+"""New, changed and withdrawn files become runs: daily work for a new day, else ingestion."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dagster import (
@@ -15,7 +16,10 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import ledger
+from assets.partitions import days_between
 from declaration import Declaration, RawTable
+from errors import DeliveryError
+from ingestion.deliveries import newest_deliveries
 from ingestion.landing import path_of
 from ingestion.source import written
 from plan import day_steps, over
@@ -23,15 +27,45 @@ from resources.lake import Lake
 
 LOOK_BACK = timedelta(days=60)  # how old a day may be for its file to be watched for changes
 LOOK_AHEAD = timedelta(days=31)
+WITHDRAWN_WITHIN = timedelta(days=7)  # a file that goes later has been tidied away
 MOST_PER_TICK = 31
 
 
-def arrived(files: Mapping[date, datetime], taken: Mapping[date, datetime]) -> list[date]:
-    """Return the days, ascending, whose file is newer than what the ledger took in.
+def arrived(
+    files: Mapping[date, datetime], newest: Mapping[date, Mapping[str, Any]]
+) -> dict[date, datetime]:
+    """Return the days, ascending, whose file is new or another than was taken in, and its time.
 
-    files: day → when its file was last written; taken: day → when its newest delivery was.
+    files: day → when its file was last written; newest: day → its newest delivery.
     """
-    return sorted(d for d, at in files.items() if d not in taken or at > taken[d])
+    return {day: files[day] for day in sorted(files) if _is_other(files[day], newest.get(day))}
+
+
+def withdrawn(
+    files: Mapping[date, datetime], newest: Mapping[date, Mapping[str, Any]]
+) -> dict[date, datetime]:
+    """Return the days of the newest week whose file is gone, and when it was taken in.
+
+    Where no file at all is left, the folder is: raises DeliveryError.
+    """
+    lost = {day: row for day, row in newest.items() if row["file"] and day not in files}
+    if lost and not files:
+        raise DeliveryError(
+            f"none of {len(lost)} files that were taken in, {min(lost)}..{max(lost)}, is there any "
+            "more: is the landing folder (LEEWAY_LANDING) mounted? Files that were withdrawn on "
+            "purpose are noticed by `leeway run`"
+        )
+    return {
+        day: row["written_at"] for day, row in lost.items() if day > max(newest) - WITHDRAWN_WITHIN
+    }
+
+
+def _is_other(at: datetime, taken: Mapping[str, Any] | None) -> bool:
+    """Return whether a file was written at another time, even an earlier one, than a delivery's."""
+    if not taken or not taken["file"]:
+        return True
+    known = taken["file_written"]  # None: taken in by an older version of the platform
+    return bool(at != known if known else at > taken["written_at"])
 
 
 def landing_arrivals(
@@ -61,10 +95,12 @@ def landing_arrivals(
                 max(start, frontier - LOOK_BACK),
                 min(frontier + LOOK_AHEAD, over_by(table)),
             )
-            files = landed(table, landing, first, last)
-            for day in arrived(files, ledger.taken_in(lake, table.name)):
+            days = days_between(first, last)
+            files = written({day: path_of(table, landing, day) for day in days})
+            newest = {row["day"]: row for row in newest_deliveries(lake, table.name, days)}
+            for day, at in {**arrived(files, newest), **withdrawn(files, newest)}.items():
                 request = day_steps(declaration, day, start)[0] if day > frontier else None
-                key = f"{table.name}:{day}:{files[day].timestamp()}"
+                key = f"{table.name}:{day}:{at.timestamp()}"
                 request = request or over("ingest", day, day)
                 asked.setdefault(day, request.with_replaced_attrs(run_key=key))
         if not asked and unloaded:
@@ -80,9 +116,3 @@ def landing_arrivals(
 def over_by(table: RawTable) -> date:
     """Return the newest day that is over on a table's clock: only such a day is a partition."""
     return datetime.now(ZoneInfo(table.ingest.timezone)).date() - timedelta(days=1)
-
-
-def landed(table: RawTable, landing: str, first: date, last: date) -> dict[date, datetime]:
-    """Return when each day's landing file was last written, for days that have one."""
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return written({day: path_of(table, landing, day) for day in days})

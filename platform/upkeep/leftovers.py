@@ -49,13 +49,13 @@ def rotate(log: Path) -> None:
 
 def remove_empty(settings: Settings, before: datetime) -> int:
     """Remove the empty folders of deliveries whose files were merged or deleted."""
-    limit = before.replace(tzinfo=UTC).timestamp()
-    folders = [path for path in _below_raw(settings, "**/") if path.stat().st_mtime < limit]
     gone = 0
-    for folder in sorted(folders, reverse=True):  # children before their parents
-        if not any(folder.iterdir()):
-            folder.rmdir()
-            gone += 1
+    folders = sorted(older(_below_raw(settings, "**/"), before), reverse=True)
+    for folder in folders:  # children before their parents
+        with suppress(FileNotFoundError):  # another process sweeps its own
+            if not any(folder.iterdir()):
+                folder.rmdir()
+                gone += 1
     return gone
 
 

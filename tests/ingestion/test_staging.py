@@ -25,7 +25,7 @@ def test_a_staged_file_is_the_source_with_its_hash(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"abc" * 1_000_000)
     found = stage(str(tmp_path / "source"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"abc" * 1_000_000
-    assert found == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+    assert found.file_hash == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_file_that_changes_while_it_is_copied_is_copied_again(growing, tmp_pat
     source = growing(TRIES - 1)
     found = stage(str(source), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == source.read_bytes()
-    assert found == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert found.file_hash == hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def test_a_file_that_keeps_changing_is_said_to_be_still_written(growing, tmp_path: Path) -> None:

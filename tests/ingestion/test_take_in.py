@@ -3,7 +3,8 @@
 import csv
 import gzip
 import json
-from datetime import date, timedelta
+import os
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -108,6 +109,16 @@ def test_the_same_file_is_counted_once_and_costs_no_session(desk, lake) -> None:
     assert (again.deliveries, again.unchanged) == ((), 1)
     assert lake.snapshot() == snapshot
     assert desk.visible(FIRST) == [(FIRST, 1.0), (FIRST, 2.0)]
+
+
+def test_the_time_of_a_file_that_was_only_touched_is_kept_with_its_delivery(desk) -> None:
+    path = desk.land_amounts(FIRST, 1.0)
+    desk.take(FIRST)
+    [first] = desk.ledger()
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert desk.take(FIRST).unchanged == 1
+    [touched] = desk.ledger()
+    assert touched == first | {"file_written": datetime(2001, 9, 9, 1, 46, 40)}
 
 
 def test_a_changed_file_becomes_a_new_delivery_known_from_the_frontier_on(desk) -> None:

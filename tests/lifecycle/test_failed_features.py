@@ -179,10 +179,13 @@ def test_losses_of_days_that_failed_do_not_count(history) -> None:
     assert [loss.day for loss in before if loss not in after] == [day]
 
 
-def test_the_drift_reference_has_no_failed_or_held_day_and_stays_as_it_was_read(fresh) -> None:
+def test_the_drift_reference_has_no_failed_held_or_older_day_and_is_as_it_was_read(
+    fresh,
+) -> None:
     last = fresh.first_decision
-    failed, held = last - 10 * ONE_DAY, last - 30 * ONE_DAY
+    failed, held, other = (last - n * ONE_DAY for n in (10, 30, 45))
     mark(fresh, FEATURES, failed, "failed")
+    mark(fresh, FEATURES, other, "passed", "another version")
     fresh.hold(held)
     snapshot = fresh.lake.snapshot()
     mark(fresh, FEATURES, last, "failed")  # after the training set was read
@@ -193,5 +196,5 @@ def test_the_drift_reference_has_no_failed_or_held_day_and_stays_as_it_was_read(
     days = set(rows["as_of"].to_pylist())
     blocked = {held - n * ONE_DAY for n in range(fresh.model.label.horizon_days + 1)}
     every = {fresh.start + n * ONE_DAY for n in range((last - fresh.start).days + 1)}
-    assert every - days == {failed, *blocked}
+    assert every - days == {failed, other, *blocked}
     assert min(rows["spend"].to_pylist()) >= 0

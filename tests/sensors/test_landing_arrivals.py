@@ -5,28 +5,62 @@ from pathlib import Path
 import pytest
 from dagster import Definitions, asset, build_sensor_context, define_asset_job
 
-import ledger
 from assets.partitions import daily
 from declared import declared
-from sensors.landing_arrivals import arrived, landing_arrivals
+from errors import DeliveryError
+from sensors.landing_arrivals import arrived, landing_arrivals, withdrawn
 
 FRONTIER = date(2024, 3, 10)
 NOW = datetime(2024, 3, 11, 5)
 
 
 def test_a_file_that_was_never_taken_in_has_arrived() -> None:
-    assert arrived({FRONTIER: NOW}, {}) == [FRONTIER]
+    assert arrived({FRONTIER: NOW}, {}) == {FRONTIER: NOW}
 
 
-def test_a_file_written_after_it_was_taken_in_has_arrived_and_an_older_one_has_not() -> None:
+def taken(at: datetime, file: str | None = "file", written: datetime | None = None):
+    return {"file": file, "file_written": written, "written_at": at}
+
+
+def test_a_file_written_at_another_time_than_the_one_taken_in_has_arrived_even_an_earlier() -> None:
     files = {FRONTIER: NOW, date(2024, 3, 9): NOW}
-    taken = {FRONTIER: NOW - timedelta(hours=1), date(2024, 3, 9): NOW + timedelta(hours=1)}
-    assert arrived(files, taken) == [FRONTIER]
+    newest = {
+        FRONTIER: taken(NOW + timedelta(hours=2), written=NOW + timedelta(hours=1)),
+        date(2024, 3, 9): taken(NOW + timedelta(hours=2), written=NOW),
+    }
+    assert arrived(files, newest) == {FRONTIER: NOW}
+
+
+def test_of_a_delivery_whose_file_time_nobody_kept_only_a_later_file_has_arrived() -> None:
+    files = {FRONTIER: NOW, date(2024, 3, 9): NOW}
+    newest = {
+        FRONTIER: taken(NOW - timedelta(hours=1)),
+        date(2024, 3, 9): taken(NOW + timedelta(hours=1)),
+    }
+    assert arrived(files, newest) == {FRONTIER: NOW}
+
+
+def test_a_file_of_a_day_that_had_none_has_arrived() -> None:
+    assert arrived({FRONTIER: NOW}, {FRONTIER: taken(NOW, file=None)}) == {FRONTIER: NOW}
+
+
+def test_a_file_that_is_gone_within_a_week_was_withdrawn_and_an_older_one_tidied_away() -> None:
+    days = [FRONTIER - timedelta(days=n) for n in (0, 1, 6, 7)]
+    newest = {day: taken(NOW, written=NOW) for day in days}
+    assert withdrawn({FRONTIER: NOW}, newest) == {days[1]: NOW, days[2]: NOW}
+    newest[days[1]] = taken(NOW, file=None)  # somebody knows already
+    assert withdrawn({FRONTIER: NOW}, newest) == {days[2]: NOW}
+
+
+def test_where_no_file_is_left_the_folder_is_gone_and_not_its_days() -> None:
+    newest = {FRONTIER: taken(NOW), date(2024, 3, 9): taken(NOW)}
+    with pytest.raises(DeliveryError, match=r"none of 2 files .* is there any more"):
+        withdrawn({}, newest)
 
 
 def test_arrivals_come_oldest_first() -> None:
     days = [date(2024, 3, n) for n in (9, 3, 6)]
-    assert arrived(dict.fromkeys(days, NOW), {}) == sorted(days)
+    assert list(arrived(dict.fromkeys(days, NOW), {})) == sorted(days)
 
 
 @pytest.fixture
@@ -78,6 +112,7 @@ def test_a_new_table_without_history_does_not_stop_the_arrivals_of_others(shop) 
     new = table.model_copy(update={"name": "returns"})
     shop.declaration = shop.declaration.model_copy(update={"tables": (new, table)})
     shop.take(FRONTIER, NOW)
+    shop.land(FRONTIER, NOW - timedelta(hours=1))
     assert "returns has no history yet" in str(shop.tick().skip_message)
     shop.land(FRONTIER, NOW + timedelta(hours=1))
     [request] = shop.tick().run_requests
@@ -119,13 +154,19 @@ def test_a_day_that_is_not_over_is_left_alone_and_the_others_are_not(shop) -> No
     today = datetime.now(UTC).date()
     yesterday = today - timedelta(days=1)
     shop.take(yesterday - timedelta(days=1), NOW)
+    shop.land(yesterday - timedelta(days=1), NOW - timedelta(hours=1))
     shop.land(yesterday, NOW)
     shop.land(today, NOW)
     [request] = shop.tick().run_requests
     assert request.partition_key == str(yesterday)
 
 
-def test_the_ledger_says_when_the_newest_file_of_a_day_was_taken_in(shop, lake) -> None:
-    shop.take(FRONTIER, NOW)
-    shop.take(FRONTIER, NOW + timedelta(hours=2))
-    assert ledger.taken_in(lake, "order_lines") == {FRONTIER: NOW + timedelta(hours=2)}
+def test_a_withdrawn_file_asks_for_its_ingestion_once(shop) -> None:
+    gone = FRONTIER - timedelta(days=2)
+    for day in (gone, FRONTIER):
+        shop.take(day, NOW)
+    shop.land(FRONTIER, NOW - timedelta(hours=1))
+    [request] = shop.tick().run_requests
+    assert (request.job_name, request.partition_key) == ("ingest", str(gone))
+    [again] = shop.tick().run_requests
+    assert again.run_key == request.run_key  # Dagster starts a key once
