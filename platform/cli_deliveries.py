@@ -99,7 +99,8 @@ def replay_days(lake: "Lake", table: "RawTable", days: "Sequence[date] | None") 
     if not changed:
         out.print(
             f"{table.name}: nothing to replay. Days with rejected rows or a held file: {rejected}, "
-            f"all read by the contract as it is now. Change it in {table.file}, then replay",
+            f"all read by the contract as it is now. Change it in {table.file} and replay, or "
+            "repair a file in its place",
             markup=False,
             highlight=False,
         )

@@ -52,8 +52,8 @@ def withdrawn(
     if lost and not files:
         raise DeliveryError(
             f"none of {len(lost)} files that were taken in, {min(lost)}..{max(lost)}, is there any "
-            "more: is the landing folder (LEEWAY_LANDING) mounted? Files that were withdrawn on "
-            "purpose are noticed by `leeway run`"
+            "more: is the landing folder (LEEWAY_LANDING) mounted? Where they were withdrawn on "
+            "purpose, materialize their days of the raw table"
         )
     return {
         day: row["written_at"] for day, row in lost.items() if day > max(newest) - WITHDRAWN_WITHIN
