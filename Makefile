@@ -35,8 +35,8 @@ demo: setup ## simulate a shop with a drift and run the whole loop; again goes o
 dev: setup ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000, until Ctrl-C
 	@scripts/dev $(BIN)
 
-test: setup ## every test
-	$(BIN)/python -m pytest -q
+test: setup ## every test, in two processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-quick: setup ## the tests that take less than 20 seconds each
 	$(BIN)/python -m pytest -q -m 'not slow'
