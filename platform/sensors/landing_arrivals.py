@@ -6,8 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SkipReason,
@@ -29,6 +32,8 @@ LOOK_BACK = timedelta(days=60)  # how old a day may be for its file to be watche
 LOOK_AHEAD = timedelta(days=31)
 WITHDRAWN_WITHIN = timedelta(days=7)  # a file that goes later has been tidied away
 MOST_PER_TICK = 31
+MOST_ATTEMPTS = 3  # of one file; each failure is told
+ARRIVAL_TAG = "leeway/arrival"
 
 
 def arrived(
@@ -83,7 +88,6 @@ def landing_arrivals(
         minimum_interval_seconds=60,
     )
     def evaluate(context: SensorEvaluationContext, lake: Lake) -> list[RunRequest] | SkipReason:
-        del context
         asked: dict[date, RunRequest] = {}
         unloaded = []
         for table in declaration.tables:
@@ -91,18 +95,12 @@ def landing_arrivals(
             if frontier is None:
                 unloaded.append(table.name)
                 continue
-            first, last = (
-                max(start, frontier - LOOK_BACK),
-                min(frontier + LOOK_AHEAD, over_by(table)),
-            )
-            days = days_between(first, last)
-            files = written({day: path_of(table, landing, day) for day in days})
-            newest = {row["day"]: row for row in newest_deliveries(lake, table.name, days)}
-            for day, at in {**arrived(files, newest), **withdrawn(files, newest)}.items():
+            for day, at in changes(lake, table, landing, start, frontier).items():
                 request = day_steps(declaration, day, start)[0] if day > frontier else None
                 key = f"{table.name}:{day}:{at.timestamp()}"
-                request = request or over("ingest", day, day)
-                asked.setdefault(day, request.with_replaced_attrs(run_key=key))
+                attempted = attempt(context.instance, request or over("ingest", day, day), key)
+                if attempted:
+                    asked.setdefault(day, attempted)
         if not asked and unloaded:
             names = ", ".join(unloaded)
             return SkipReason(f"{names} has no history yet: load it with `leeway run`")
@@ -111,6 +109,30 @@ def landing_arrivals(
         return [asked[day] for day in sorted(asked)][:MOST_PER_TICK]
 
     return evaluate
+
+
+def changes(
+    lake: Lake, table: RawTable, landing: str, start: date, frontier: date
+) -> dict[date, datetime]:
+    """Return the days near the frontier that have to be looked at, and the times of their files."""
+    first = max(start, frontier - LOOK_BACK)
+    days = days_between(first, min(frontier + LOOK_AHEAD, over_by(table)))
+    files = written({day: path_of(table, landing, day) for day in days})
+    newest = {row["day"]: row for row in newest_deliveries(lake, table.name, days)}
+    return {**arrived(files, newest), **withdrawn(files, newest)}
+
+
+def attempt(instance: DagsterInstance, request: RunRequest, key: str) -> RunRequest | None:
+    """Return a request with a run key that is new after a failure; None after the last attempt.
+
+    Dagster starts a key once, and a run whose process was killed keeps its key.
+    """
+    failures = RunsFilter(tags={ARRIVAL_TAG: key}, statuses=[DagsterRunStatus.FAILURE])
+    failed = instance.get_runs_count(failures)
+    if failed >= MOST_ATTEMPTS:
+        return None
+    tags = {**request.tags, ARRIVAL_TAG: key}
+    return request.with_replaced_attrs(run_key=f"{key}:{failed + 1}", tags=tags)
 
 
 def over_by(table: RawTable) -> date:

@@ -3,12 +3,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dagster import Definitions, asset, build_sensor_context, define_asset_job
+from dagster import (
+    DagsterRun,
+    DagsterRunStatus,
+    Definitions,
+    asset,
+    build_sensor_context,
+    define_asset_job,
+)
 
 from assets.partitions import daily
 from declared import declared
 from errors import DeliveryError
-from sensors.landing_arrivals import arrived, landing_arrivals, withdrawn
+from sensors.landing_arrivals import MOST_ATTEMPTS, arrived, landing_arrivals, withdrawn
 
 FRONTIER = date(2024, 3, 10)
 NOW = datetime(2024, 3, 11, 5)
@@ -170,3 +177,19 @@ def test_a_withdrawn_file_asks_for_its_ingestion_once(shop) -> None:
     assert (request.job_name, request.partition_key) == ("ingest", str(gone))
     [again] = shop.tick().run_requests
     assert again.run_key == request.run_key  # Dagster starts a key once
+
+
+def test_a_failed_run_of_a_file_is_tried_again_and_the_third_failure_is_the_last(
+    shop, instance
+) -> None:
+    shop.take(FRONTIER, NOW)
+    shop.land(FRONTIER, NOW + timedelta(hours=1))
+    keys = []
+    for _ in range(MOST_ATTEMPTS):
+        [request] = shop.tick().run_requests
+        keys.append(request.run_key)
+        instance.add_run(DagsterRun("ingest", tags=request.tags, status=DagsterRunStatus.FAILURE))
+    assert len(set(keys)) == MOST_ATTEMPTS
+    assert "nothing new" in str(shop.tick().skip_message)
+    shop.land(FRONTIER, NOW + timedelta(hours=2))
+    assert shop.tick().run_requests
