@@ -148,14 +148,14 @@ class World:
         )
 
     def contents(self) -> dict[str, list[dict]]:
-        """Every row that the lifecycle has written, but for when."""
+        """Every row that the lifecycle has written, but for when and in how many turns."""
         tables = self.lake.rows(
             """select table_schema as s, table_name as t from information_schema.tables
             where table_catalog = 'lake' and table_schema in ('ml', 'ledger') order by 1, 2"""
         )
         return {
             f"{row['s']}.{row['t']}": [
-                {k: v for k, v in found.items() if k != "written_at"}
+                {k: v for k, v in found.items() if k not in ("written_at", "turn")}
                 for found in self.lake.rows(f'select * from "{row["s"]}"."{row["t"]}" order by all')
             ]
             for row in tables
