@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from errors import DiskFullError, RunFailedError, SetupError
 from plan import GOING, ORPHAN_TAG
+from resources.mlflow_database import make_database
 from resources.settings import settings
 
 logger = logging.getLogger("leeway")
@@ -77,6 +78,7 @@ def fail_unreachable(instance: DagsterInstance) -> None:
 def recover() -> None:
     """Make the home ready for `make dev`, and end what an earlier one left behind."""
     home = settings().home
+    make_database(settings().mlflow_uri)
     with DagsterInstance.get() as instance:
         fail_unreachable(instance)
         try:

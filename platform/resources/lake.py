@@ -144,6 +144,8 @@ class Lake(ConfigurableResource):
     def transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction and commit; all of it is tried again on a locked catalog.
 
+        Again means on a database attached anew: after a refused commit DuckLake (of duckdb 1.5.5)
+        may crash where it adds a file (https://github.com/duckdb/ducklake/issues/1431).
         Raises LakeBusyError when every try met a lock. Other errors roll back and pass through.
         """
         return patiently(lambda: self._once(work))
@@ -166,11 +168,16 @@ class Lake(ConfigurableResource):
         return int(found[0]) if found else 0
 
     def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        with self.connect() as connection:
-            connection.begin()
-            result = work(connection)
-            connection.commit()
-            return result
+        try:
+            with self.connect() as connection:
+                connection.begin()
+                result = work(connection)
+                connection.commit()
+                return result
+        except duckdb.Error as error:
+            if is_lock(error):
+                attached.cache_clear()
+            raise
 
 
 def lake_of(settings: Settings) -> Lake:

@@ -22,6 +22,7 @@ from errors import RegistryError
 from ml.schema import Schema
 from ml.tabular import TabularModel
 from resources.connections import served
+from resources.mlflow_database import make_database
 from resources.run_tracker import RunTracker
 from resources.settings import Settings
 
@@ -67,14 +68,16 @@ class Registry(ConfigurableResource):
         Raises RegistryError where nothing answers, after three tries.
         """
         import mlflow
+        from sqlalchemy.exc import SQLAlchemyError
 
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
+        make_database(self.uri)
         mlflow.set_tracking_uri(self.uri)
-        client = mlflow.MlflowClient(self.uri, self.uri)
         try:
+            client = mlflow.MlflowClient(self.uri, self.uri)
             client.search_experiments(max_results=1)
-        except mlflow.MlflowException as error:
+        except (mlflow.MlflowException, SQLAlchemyError) as error:
             raise RegistryError(
                 f"MLflow does not answer at {self.uri} (LEEWAY_MLFLOW_URI): {str(error)[:300]}\n"
                 "Start it, or correct the setting; the decision stays, the next attempt trains"
