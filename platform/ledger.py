@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
-locks.
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, champions,
+alerts, locks.
 """
 
 import json
@@ -34,6 +34,8 @@ TABLES = {
     "promotions": """model varchar, as_of date, version integer, candidate integer,
         promoted boolean, lane varchar, reasons varchar, evidence varchar,
         written_at timestamp""",
+    "champions": """model varchar, as_of date, version integer, previous integer, action varchar,
+        "by" varchar, why varchar, written_at timestamp""",
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",
@@ -102,16 +104,22 @@ def put(
 
 
 def champion_on(lake: Lake, model: str, day: date) -> int | None:
-    """Return the version that is live on `day`: the last one promoted before it.
+    """Return the version that is live on `day`, or None before the first."""
+    reign = reign_on(lake, model, day)
+    return reign["version"] if reign else None
 
-    A promotion decided on day D uses what is known at the end of D, so it is live from D + 1.
+
+def reign_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
+    """Return the row of `ledger.champions` that says what is live on `day`, or None.
+
+    What is decided as of day D uses what is known at the end of D, so it is live from D + 1.
     """
     found = lake.rows(
-        """select version from ledger.promotions
-        where model = ? and promoted and as_of < ? order by as_of desc, written_at desc limit 1""",
+        """select * from ledger.champions where model = ? and as_of < ?
+        order by as_of desc, written_at desc limit 1""",
         [model, day],
     )
-    return found[0]["version"] if found else None
+    return found[0] if found else None
 
 
 def frontier(lake: Lake, model: str) -> dict[str, Any] | None:

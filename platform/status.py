@@ -1,7 +1,7 @@
 """What `leeway status` tells; the keys of its JSON are these fields."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -136,19 +136,15 @@ def _features(lake: Lake, name: str) -> FeatureStatus:
 
 
 def _model(lake: Lake, name: str) -> ModelStatus:
-    champion = lake.rows(
-        """select version, as_of + 1 as since from ledger.promotions
-        where model = ? and promoted order by as_of desc limit 1""",
-        [name],
-    )
+    reign = ledger.reign_on(lake, name, date.max)
     counts = lake.rows(
         """select count(*) as versions, count(*) filter (where kind = 'candidate') as trainings
         from ledger.versions where model = ?""",
         [name],
     )[0]
     return ModelStatus(
-        champion=champion[0]["version"] if champion else None,
-        champion_since=champion[0]["since"] if champion else None,
+        champion=reign["version"] if reign else None,
+        champion_since=reign["as_of"] + timedelta(days=1) if reign else None,
         **counts,
         decisions=[DecisionStatus(**row) for row in _newest(lake, "decisions", name)],
         promotions=[PromotionStatus(**row) for row in _newest(lake, "promotions", name)],

@@ -92,7 +92,7 @@ def unscored(lake: Lake, model: MlModel, first: date, last: date) -> list[date]:
         f"""select day from ledger.partitions
         where table_name = $table and status = 'passed' and rows > 0
             and day between $first and $last
-            and day > (select min(as_of) from ledger.promotions where model = $model and promoted)
+            and day > (select min(as_of) from ledger.champions where model = $model)
             and day not in ({scored})
         order by day""",
         {"table": model.features.table, "model": model.name, "first": first, "last": last},
