@@ -1,13 +1,13 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, champions,
-alerts, locks.
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
+champions, alerts, locks.
 """
 
 import json
 import logging
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -120,6 +120,11 @@ def reign_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
         [model, day],
     )
     return found[0] if found else None
+
+
+def live_from(reign: dict[str, Any]) -> date:
+    """Return the first day on which a row of `ledger.champions` is live."""
+    return reign["as_of"] + timedelta(days=1)
 
 
 def frontier(lake: Lake, model: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """What `leeway status` tells; the keys of its JSON are these fields."""
 
 import json
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -144,7 +144,7 @@ def _model(lake: Lake, name: str) -> ModelStatus:
     )[0]
     return ModelStatus(
         champion=reign["version"] if reign else None,
-        champion_since=reign["as_of"] + timedelta(days=1) if reign else None,
+        champion_since=ledger.live_from(reign) if reign else None,
         **counts,
         decisions=[DecisionStatus(**row) for row in _newest(lake, "decisions", name)],
         promotions=[PromotionStatus(**row) for row in _newest(lake, "promotions", name)],

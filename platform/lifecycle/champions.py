@@ -43,8 +43,9 @@ def crown(
 
     now: what is in force. key: model, as_of and version of the new row.
     """
-    row = {**key, "previous": now and now["version"], "action": action, "by": by, "why": why}
-    ledger.insert(connection, "champions", row, after=now and now["written_at"])
+    previous, after = (now["version"], now["written_at"]) if now else (None, None)
+    row = {**key, "previous": previous, "action": action, "by": by, "why": why}
+    ledger.insert(connection, "champions", row, after)
 
 
 def keep_verdict(lake: Lake, key: Row, verdict: Row, rival: int | None) -> None:
@@ -58,7 +59,8 @@ def keep_verdict(lake: Lake, key: Row, verdict: Row, rival: int | None) -> None:
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         now = in_force(connection, model, as_of)
-        live, promoted, reasons = now and now["version"], verdict["promoted"], verdict["reasons"]
+        live = now["version"] if now else None
+        promoted, reasons = verdict["promoted"], verdict["reasons"]
         if promoted and live not in (rival, verdict["version"]):
             promoted = False
             reasons = [*reasons, f"judged against {named(rival)}, {named(live)} is live by now"]

@@ -16,7 +16,16 @@ from scipy.special import expit
 
 import ledger
 from declaration import Features, Gate, Label, MlModel, Train
-from lifecycle import candidate, deciding, evaluation, monitoring, promotion, scoring, training_set
+from lifecycle import (
+    candidate,
+    deciding,
+    evaluation,
+    losses,
+    monitoring,
+    promotion,
+    scoring,
+    training_set,
+)
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
@@ -121,7 +130,7 @@ class World:
 
     def measure(self, first: date, last: date) -> int:
         """Measure every day of a span."""
-        return scoring.measure(self.lake, self.model, days(first, last))
+        return losses.measure(self.lake, self.model, days(first, last))
 
     def watch(self, as_of: date) -> monitoring.Watch:
         """Check the champion of a day."""
@@ -155,7 +164,7 @@ class World:
         )
         return {
             f"{row['s']}.{row['t']}": [
-                {k: v for k, v in found.items() if k != "written_at"}
+                {k: v for k, v in found.items() if k not in ("written_at", "row_ms")}
                 for found in self.lake.rows(f'select * from "{row["s"]}"."{row["t"]}" order by all')
             ]
             for row in tables
