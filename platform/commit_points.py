@@ -2,7 +2,7 @@
 
 Fault injection: a process that has `LEEWAY_EXIT_AT` set to a name below ends there, with exit
 status 137 and without cleaning up, as `kill -9` would end it. `tests/test_crashes.py` visits them
-all.
+all, but for what happens in no undisturbed history.
 """
 
 import os

@@ -94,9 +94,10 @@ def by_operator(
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         found = in_force(connection, name, date.max)
         if found != now:
+            other = named(found["version"] if found else None)
             raise RollbackError(
-                f"{name}: {named(found['version'] if found else None)} went live meanwhile: look at "
-                f"`leeway ledger {name}`, then decide again"
+                f"{name}: {other} went live meanwhile: look at `leeway ledger {name}`, then decide "
+                "again"
             )
         _go_back(connection, now, {"model": name, "as_of": day, "version": target}, OPERATOR, why)
 

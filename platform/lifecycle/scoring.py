@@ -146,9 +146,7 @@ def _score(
     refused = guard.refused_days(rows, model, learned, version)
     schema = guard.changed_columns(guard.types_of(rows), learned)
     rows = rows_without(rows, time, refused)
-    fitted, started = registry.load(model.name, version), perf_counter()
-    scores = fitted.predict(rows)
-    row_ms = 1000 * (perf_counter() - started) / max(rows.num_rows, 1)
+    scores, row_ms = _predictions(registry, model, version, rows)
     odd = not_finite(rows[time], scores, f"{model.name} version {version}")
     columns = [rows[model.entity], rows[time], scores, [version] * rows.num_rows]
     table = rows_without(pa.table(columns, _predicted(model)), time, odd)
@@ -159,6 +157,17 @@ def _score(
     made = {day: code[day] for day in days if code[day] != known}
     other = f"version {version} learned from {known[:8]}: {made_by(made)}" if made else None
     return Part(table, notes, refused | odd, other)
+
+
+def _predictions(
+    registry: Registry, model: MlModel, version: int, rows: pa.Table
+) -> tuple[Floats, float | None]:
+    """Return a version's predictions, shape [rows], and its milliseconds per row."""
+    if not rows.num_rows:  # columns may be gone: what is not asked cannot fail
+        return np.empty(0), None
+    fitted, started = registry.load(model.name, version), perf_counter()
+    scores = fitted.predict(rows)
+    return scores, 1000 * (perf_counter() - started) / rows.num_rows
 
 
 def _notes(

@@ -186,16 +186,22 @@ def registry(clean_environment, tmp_path_factory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
-def make_world(rows, registry, tmp_path_factory) -> Callable[[], World]:
-    """The maker of worlds in which nothing has been trained yet."""
+def shop_model() -> MlModel:
+    """The world's model."""
+    return MODEL
 
-    def make() -> World:
+
+@pytest.fixture(scope="session")
+def make_world(rows, registry, tmp_path_factory) -> Callable[..., World]:
+    """The maker of worlds in which nothing has been trained yet, by default with all rows."""
+
+    def make(chosen: pa.Table = rows, model: MlModel = MODEL) -> World:
         folder = tmp_path_factory.mktemp("world")
         (folder / "data").mkdir()
         lake = Lake(catalog=f"sqlite:{folder}/c.sqlite", data=f"{folder}/data/", threads=2)
         ledger.prepare(lake)
-        fill(lake, rows)
-        return World(lake, registry)
+        fill(lake, chosen)
+        return World(lake, registry, model)
 
     return make
 
