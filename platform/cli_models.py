@@ -81,6 +81,33 @@ def ledger(
         show_live(out, live)
 
 
+@commands.command()
+def taint(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="raw, features or labels table")],
+    days: Annotated[list[datetime], typer.Argument(metavar="DAY...", formats=FORMATS)],
+    as_json: Json = False,
+) -> None:
+    """Show what has used days that are known to be wrong, and how to repair it."""
+    from lifecycle.repair import plan
+    from lifecycle.taint import as_json as encoded
+    from lifecycle.taint import taint as follow
+    from resources.dbt import manifest
+    from resources.registry import registry_of
+    from resources.settings import settings
+    from shown_models import show_taint
+    from state import opened
+
+    lake, declaration = opened()
+    chosen = sorted({day.date() for day in days})
+    parsed = manifest(settings().home, settings().dbt_project_dir)
+    found = follow(lake, registry_of(settings()), declaration, parsed, table, chosen)
+    steps = plan(found, declaration)
+    if as_json:
+        out.print_json(encoded(found, steps))
+    else:
+        show_taint(out, found, steps)
+
+
 def model_named(declaration: "Declaration", name: str) -> "MlModel":
     """Return a declared model; raises SetupError with those that there are."""
     from declaration import choose

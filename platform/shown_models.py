@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from chronicle import Event, Live, Served, Training
+from lifecycle.repair import Step
+from lifecycle.taint import Taint, TaintedModel, spans
 from shown import add_row
 
 
@@ -99,3 +101,39 @@ def served(day: Served, of: date) -> list[tuple[str, str]]:
     if day.shadow_loss is not None:
         loss += f"; version {day.shadow} in its shadow {day.shadow_loss:.4f}"
     return [("predictions", told), ("loss", loss)]
+
+
+def show_taint(out: Console, found: Taint, steps: Sequence[Step]) -> None:
+    """Print what has used wrong days, and the plan."""
+    title = Text(f"what has used {found.table} {spans(found.days)}")
+    table = Table("what", "which", title=title)
+    for reach in found.tables:
+        add_row(table, f"days of {reach.table}", f"{spans(reach.days)} ({reach.known_by})")
+    for model in found.models:
+        for what, which in tainted(model):
+            add_row(table, f"{model.model}: {what}", which)
+    out.print(table)
+    for number, step in enumerate(steps, 1):
+        out.print(f"{number}. {step.what}", markup=False, highlight=False, soft_wrap=True)
+        where = f"materialize {step.asset} {spans(step.days) if step.days else ''}"
+        told = step.command or where
+        out.print(f"   {told}", markup=False, highlight=False, soft_wrap=True)
+    if not steps:
+        out.print("nothing is to be done")
+
+
+def tainted(model: TaintedModel) -> list[tuple[str, str]]:
+    """Return what of a model has used the days."""
+    learned = [f"{v.version} ({v.kind}, {spans(v.learned)})" for v in model.versions if v.learned]
+    judged = [f"{v.version} ({spans(v.judged)})" for v in model.versions if v.judged]
+    sets = dict.fromkeys(f"{v.training_set} of {v.as_of}" for v in model.versions)
+    decisions = [f"{day} ({', '.join(ways)})" for day, ways in model.decisions.items()]
+    live = "none" if model.live is None else f"version {model.live}"
+    return [
+        ("live", f"{live}, {'tainted' if model.live_is_tainted else 'clean'}"),
+        ("training sets", ", ".join(sets) or "none"),
+        ("versions that learned from them", ", ".join(learned) or "none"),
+        ("versions judged on them", ", ".join(judged) or "none"),
+        ("predictions", spans(model.predictions)),
+        ("decisions", ", ".join(decisions) or "none"),
+    ]
