@@ -168,7 +168,10 @@ def begin(world, good: int, version: int) -> None:
 
 
 def crown(lake, day: date, version: int) -> None:
-    verdict = {"version": version, "promoted": True, "reasons": ["better"], "evidence": "{}"}
+    verdict = {
+        "version": version, "promoted": True, "lane": "normal", "reasons": ["better"],
+        "evidence": "{}",
+    }  # fmt: skip
     rival = champions.rival_of(lake, NAME, day)
     champions.keep_verdict(lake, {"model": NAME, "as_of": day}, verdict, rival)
 

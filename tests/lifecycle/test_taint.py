@@ -20,6 +20,7 @@ from lifecycle.taint import as_json, spans, taint
 from shown_models import show_taint
 
 ONE_DAY = timedelta(days=1)
+SCORES = "repeat_purchase/predictions"
 FEATURES, LABELS = "customer_features", "customer_labels"
 
 
@@ -197,7 +198,7 @@ def test_taint_is_shown_and_told_as_json_and_writes_nothing(world, follow) -> No
     assert "leeway rollback repeat_purchase --to 2" in shown
     told = json.loads(as_json(found, steps))
     assert told["models"][0]["clean"] == [2]
-    assert [step["days"] for step in told["plan"]][0] == [str(world.flip + 3 * ONE_DAY)]
+    assert told["plan"][0]["days"] == [str(world.flip + 3 * ONE_DAY)]
     assert world.contents() == before
 
 
