@@ -3,9 +3,9 @@
     python bench/chaos.py --kills 200 --days 60 --seed 1
 
 `leeway run` works off a simulated greenhouse and is ended by SIGKILL: after its first step, any
-moment is as likely as another (its life is exponentially distributed, on average a twelfth of what
-an undisturbed run takes). The next one goes on. A finished home is compared, a fresh one begun,
-until all kills are done. Exit status 1 where anything differs.
+moment is as likely as another (its life is exponentially distributed, on average a twentieth of
+what an undisturbed run takes). The next one goes on. A finished home is compared, a fresh one
+begun, until all kills are done. Exit status 1 where anything differs.
 """
 
 import random
@@ -27,7 +27,7 @@ from bench.comparison import State, differences, state_of
 from bench.greenhouse import land, make_project
 from bench.runner import Runner
 
-LIVES = 12  # of a run, on average, before it would have ended
+LIVES = 20  # of a run, on average, before it would have ended
 
 
 def main(

@@ -1,6 +1,7 @@
 """What two homes must have in common, however often one of them was killed on the way.
 
-Left out are wall-clock columns and generated names: MLflow's run ids, snapshot numbers, folders.
+Left out are wall-clock columns and generated names: MLflow's run ids, snapshot numbers, folders;
+and how many turns writers took, which is one more where work was done again.
 """
 
 import json
@@ -12,7 +13,7 @@ from resources.lake import Lake, lake_of, quoted
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
 
-GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "row_ms")
+GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "turn", "row_ms")
 DOCUMENT_KEYS = ("snapshot", "report_url")
 State = dict[str, Counter]
 

@@ -51,7 +51,6 @@ class History:
         with held_lock(self.settings.home), telling(self.lake, self.settings):
             fail_orphans(self.instance)
             fail_unreachable(self.instance)
-            self.launch(RunRequest(job_name="views"), "views")
             self.load()
             for model in self.declaration.models:
                 reconcile(self.lake, self.registry, model)
@@ -59,17 +58,21 @@ class History:
                 self.decide(model)
 
     def load(self) -> None:
-        """Take in raw rows and build features and labels, by month, where the ledger has none."""
-        days = days_between(self.first, self.last)
-        for table in self.declaration.tables:
-            done = set(ledger.days_taken(self.lake, table.name))
-            self.by_month("ingest", (day for day in days if day not in done))
-        unlabelled = self.unlabelled()
-        models = self.declaration.models
+        """Take in raw rows and build features and labels, by month, where the ledger has none.
+
+        Views come first, where there is anything to load: nothing else reads them.
+        """
+        days, models = days_between(self.first, self.last), self.declaration.models
+        taken = [set(ledger.days_taken(self.lake, t.name)) for t in self.declaration.tables]
         current = {model.features.table: model.features_checksum for model in models}
-        done = set(ledger.days_built(self.lake, current))
+        unlabelled, built = self.unlabelled(), set(ledger.days_built(self.lake, current))
+        unbuilt = [day for day in days if day not in built and day not in unlabelled]
+        if unlabelled or unbuilt or any(set(days) - done for done in taken):
+            self.launch(RunRequest(job_name="views"), "views")
+        for done in taken:
+            self.by_month("ingest", (day for day in days if day not in done))
         self.by_month("history", unlabelled)
-        self.by_month("features", (d for d in days if d not in done and d not in unlabelled))
+        self.by_month("features", unbuilt)
 
     def score_again(self, model: MlModel) -> None:
         """Score and measure days whose predictions went with features that failed, now repaired."""

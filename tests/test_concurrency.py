@@ -26,9 +26,10 @@ DAYS = [FIRST + timedelta(days=n) for n in range(WRITERS * DAYS_EACH)]
 # Imports cost more than the work, so they are done once; every writer is a forked process. All of
 # them wait until the last one is ready: the end of a pipe that nobody writes to any more says so.
 WRITE = """
-import os, pickle, sys
+import faulthandler, os, pickle, sys
 from datetime import date
 import ledger
+faulthandler.enable()
 from ingestion.publish import create_all, publish
 from resources.lake import Lake
 
@@ -63,7 +64,7 @@ os.close(is_ready)  # so that a child that ends early is not waited for
 for _ in children:
     os.read(ready, 1)
 os.close(going)
-sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 WITHOUT_TIME = {
     "deliveries": "* exclude (written_at)",

@@ -142,5 +142,5 @@ def test_a_daemon_s_run_whose_code_server_answers_goes_on(
         fail_unreachable(instance)
         assert instance.get_run_by_id(run).status is DagsterRunStatus.STARTED
     finally:
-        server.terminate()
+        server.kill()  # a server begun in the background of a script ignores SIGTERM
         server.wait()

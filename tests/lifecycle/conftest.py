@@ -34,6 +34,7 @@ START, FLIP, LAST = date(2024, 1, 1), date(2024, 4, 15), date(2024, 5, 20)
 HORIZON = 7
 CUSTOMERS = 800
 THREADS = 1
+CHANCE = ("written_at", "turn", "row_ms")  # columns that no two runs have in common
 FIRST_DECISION = START + timedelta(days=75)
 
 MODEL = MlModel(
@@ -157,14 +158,14 @@ class World:
         )
 
     def contents(self) -> dict[str, list[dict]]:
-        """Every row that the lifecycle has written, but for when."""
+        """Every row that the lifecycle has written, but for when and in how many turns."""
         tables = self.lake.rows(
             """select table_schema as s, table_name as t from information_schema.tables
             where table_catalog = 'lake' and table_schema in ('ml', 'ledger') order by 1, 2"""
         )
         return {
             f"{row['s']}.{row['t']}": [
-                {k: v for k, v in found.items() if k not in ("written_at", "row_ms")}
+                {k: v for k, v in found.items() if k not in CHANCE}
                 for found in self.lake.rows(f'select * from "{row["s"]}"."{row["t"]}" order by all')
             ]
             for row in tables
