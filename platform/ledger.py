@@ -41,6 +41,8 @@ TABLES = {
     "locks": "name varchar, turn bigint",
 }
 
+TOLD_AGAIN = ("held", "rollback")  # kinds that may come twice a day, with other words
+
 
 def prepare(lake: Lake) -> None:
     """Create schemas and ledger tables where they are missing, and columns they have gained."""
@@ -147,14 +149,14 @@ def alert(
     """Keep an alert, at most one per day, kind and subject, and log it.
 
     It is written in the caller's transaction, so that nothing happens without its alert. A day that
-    is held again for another reason, by another file, is told again.
+    is held again for another reason, or a model that is rolled back again, is told again.
     """
     key = {"day": day, "kind": kind, "subject": subject}
     mine = "day = ? and kind = ? and subject = ?"
     values = list(key.values())
     query = f"select message from ledger.alerts where {mine}"
     found = connection.execute(query, values).fetchone()
-    if found and (kind != "held" or found[0] == message):
+    if found and (kind not in TOLD_AGAIN or found[0] == message):
         return
     connection.execute(f"delete from ledger.alerts where {mine}", values)
     insert(connection, "alerts", {**key, "message": message})

@@ -29,6 +29,9 @@ def world(make_world, rows):
     """A first model trained on the first decision day, and a later one; both have predicted."""
     made = make_world(rows)
     lake, model, first = made.lake, made.model, made.first_decision
+    for day in (first, made.last):
+        row = {"kind": "retrain", "lane": "normal", "reasons": "[]", "evidence": "{}"}
+        ledger.put(lake, "decisions", {"model": model.name, "as_of": day}, row)
     manifest = training_set.build(lake, model, first)
     later = {**manifest, "id": "later", "as_of": str(made.last), "test_days": []}
     later["train_days"] = [str(made.flip + n * ONE_DAY) for n in range(20)]
@@ -37,9 +40,6 @@ def world(make_world, rows):
     promote(made, made.last, later, {3: "candidate"})
     predict(made, 2, first + ONE_DAY, made.last)
     predict(made, 3, made.last + ONE_DAY, made.last + ONE_DAY)
-    for day in (first, made.last):
-        row = {"kind": "retrain", "lane": "normal", "reasons": "[]", "evidence": "{}"}
-        ledger.put(lake, "decisions", {"model": model.name, "as_of": day}, row)
     return made
 
 
