@@ -13,7 +13,7 @@ from resources.lake import Lake, lake_of, quoted
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
 
-GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "turn")
+GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "turn", "row_ms")
 DOCUMENT_KEYS = ("snapshot", "report_url")
 State = dict[str, Counter]
 

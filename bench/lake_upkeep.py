@@ -25,6 +25,7 @@ import typer
 
 import ledger
 from examples import replace_days
+from lifecycle import champions
 from resources.lake import Lake, attach, literal
 from upkeep.lake import TRAVEL, keep_up
 
@@ -191,8 +192,9 @@ def train(lake: Lake, day: date, number: int) -> None:
     for version, kind in ((2 * number + 1, "candidate"), (2 * number + 2, "refit")):
         row = {"as_of": day, "kind": kind, "snapshot": snapshot}
         ledger.put(lake, "versions", {"model": "m", "version": version}, row)
-    verdict = {"version": 2 * number + 2, "promoted": number % 4 == 0, "evidence": "{}"}
-    ledger.put(lake, "promotions", {"model": "m", "as_of": day}, verdict)
+    version, key = 2 * number + 2, {"model": "m", "as_of": day}
+    verdict = {"version": version, "promoted": number % 4 == 0, "reasons": [], "evidence": "{}"}
+    champions.keep_verdict(lake, key, verdict, champions.rival_of(lake, "m", day))
 
 
 def keep(lake: Lake, table: str, day: date, document: dict) -> None:

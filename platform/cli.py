@@ -14,14 +14,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli_deliveries import commands
+import cli_deliveries
+import cli_models
 from errors import LeewayError, SetupError
 from ml.errors import ModelError
 from simulation.run import Summary
 from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-app.add_typer(commands)
+app.add_typer(cli_deliveries.commands)
+app.add_typer(cli_models.commands)
 out, err = Console(), Console(stderr=True)
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 

@@ -2,7 +2,7 @@
 
 Fault injection: a process that has `LEEWAY_EXIT_AT` set to a name below ends there, with exit
 status 137 and without cleaning up, as `kill -9` would end it. `tests/test_crashes.py` visits them
-all.
+all, but for what happens in no undisturbed history.
 """
 
 import os
@@ -30,6 +30,7 @@ POINTS = {
     "report-published": "MLflow has the drift report, the lake has no checks",
     "drift-kept": "findings are kept, the ledger's checks are those of before",
     "checks-kept": "a day is watched, it is not decided",
+    "rollback-kept": "the ledger names the version gone back to, MLflow's alias the one before",
     "decision-kept": "a day is decided, with its alert; nobody is told, nothing is started",
     "alerts-sent": "messages are out, the ledger does not know: they are sent once more",
 }

@@ -187,6 +187,16 @@ class Retrain(Declared):
     max_attempts: Positive = 3
 
 
+class Trial(Declared):
+    """How a new champion is watched: the one before it scores the same rows for `days` days.
+
+    max_row_ms: milliseconds of prediction per row above which it goes back; no limit by default.
+    """
+
+    days: Annotated[int, Field(ge=2)] = 14
+    max_row_ms: Annotated[float, Field(gt=0)] | None = None
+
+
 class Meta(Declared):
     """`config.meta.model` of an exposure."""
 
@@ -199,6 +209,7 @@ class Meta(Declared):
     gate: Gate = Gate()
     drift: Drift = Drift()
     retrain: Retrain = Retrain()
+    trial: Trial = Trial()
 
 
 class MlModel(Meta):

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from declaration import MlModel
 from examples import labelled
 from lifecycle import store
+from lifecycle.champions import history_of
 from ml.evaluation import row_log_loss
 from resources.lake import Lake, quoted
 from resources.registry import Registry
@@ -83,17 +84,15 @@ def _alarm(lake: Lake, model: MlModel, start: date) -> date | None:
 
 def _promotion(lake: Lake, model: MlModel, start: date) -> date | None:
     found = lake.rows(
-        """select min(as_of) as day from ledger.promotions
-        where model = ? and as_of >= ? and promoted""",
+        """select min(as_of) as day from ledger.champions
+        where model = ? and as_of >= ? and action = 'promoted'""",
         [model.name, start],
     )
     return found[0]["day"]
 
 
 def _version_on(lake: Lake, model: MlModel, day: date) -> int | None:
-    found = lake.rows(
-        """select version from ledger.promotions where model = ? and promoted
-        order by as_of >= ?, abs(as_of - ?::date) limit 1""",
-        [model.name, day, day],
-    )
+    """Return what is live on a day, or the first that was ever live."""
+    reigns = history_of(lake, model.name)
+    found = [reign for reign in reigns if reign["as_of"] < day][-1:] or reigns[:1]
     return found[0]["version"] if found else None

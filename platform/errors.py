@@ -6,6 +6,7 @@ LeewayError
 ├── LakeBusyError       the catalog stayed locked through every retry
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
 ├── UnsoundRowsError    training rows break a rule that their dbt models declare
+├── RollbackError       a version cannot be gone back to: says why, and which can
 ├── NoEvidenceError     a step lacks what it needs on its day (rows, labels, a version)
 ├── AlertError          an address of LEEWAY_ALERT_URLS did not accept a message
 ├── DiskFullError       a disk has no room: names the folder and what is left
@@ -40,6 +41,10 @@ class DeliveryError(LeewayError):
 
 class NoEvidenceError(LeewayError):
     """A step lacks the rows, labels or model version that it needs."""
+
+
+class RollbackError(LeewayError):
+    """A version cannot be gone back to."""
 
 
 class UnsoundRowsError(LeewayError):

@@ -89,16 +89,24 @@ def replace_days(
 
     columns: the table's SQL columns, for its first write.
     """
+    lake.transact(lambda connection: put_days(connection, table, days, rows, time, columns))
+
+
+def put_days(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    days: Sequence[date],
+    rows: pa.Table,
+    time: str,
+    columns: str,
+) -> None:
+    """Do the work of `replace_days` inside the caller's transaction."""
     name = quoted("ml", table)
-
-    def write(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(f"create table if not exists {name} ({columns})")
-        take_turn(connection, f"ml.{table}")
-        connection.execute(
-            f"delete from {name} where {quoted(time)} in (select unnest(?))", [list(days)]
-        )
-        connection.register("new_rows", rows)
-        connection.execute(f"insert into {name} by name select * from new_rows")
-        connection.unregister("new_rows")
-
-    lake.transact(write)
+    connection.execute(f"create table if not exists {name} ({columns})")
+    take_turn(connection, f"ml.{table}")
+    connection.execute(
+        f"delete from {name} where {quoted(time)} in (select unnest(?))", [list(days)]
+    )
+    connection.register("new_rows", rows)
+    connection.execute(f"insert into {name} by name select * from new_rows")
+    connection.unregister("new_rows")

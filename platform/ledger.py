@@ -1,13 +1,13 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
-locks.
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
+champions, alerts, locks.
 """
 
 import json
 import logging
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -34,10 +34,14 @@ TABLES = {
     "promotions": """model varchar, as_of date, version integer, candidate integer,
         promoted boolean, lane varchar, reasons varchar, evidence varchar,
         written_at timestamp""",
+    "champions": """model varchar, as_of date, version integer, previous integer, action varchar,
+        "by" varchar, why varchar, written_at timestamp""",
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",
 }
+
+TOLD_AGAIN = ("held", "rollback")  # kinds that may come twice a day, with other words
 
 
 def prepare(lake: Lake) -> None:
@@ -102,16 +106,27 @@ def put(
 
 
 def champion_on(lake: Lake, model: str, day: date) -> int | None:
-    """Return the version that is live on `day`: the last one promoted before it.
+    """Return the version that is live on `day`, or None before the first."""
+    reign = reign_on(lake, model, day)
+    return reign["version"] if reign else None
 
-    A promotion decided on day D uses what is known at the end of D, so it is live from D + 1.
+
+def reign_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
+    """Return the row of `ledger.champions` that says what is live on `day`, or None.
+
+    What is decided as of day D uses what is known at the end of D, so it is live from D + 1.
     """
     found = lake.rows(
-        """select version from ledger.promotions
-        where model = ? and promoted and as_of < ? order by as_of desc, written_at desc limit 1""",
+        """select * from ledger.champions where model = ? and as_of < ?
+        order by as_of desc, written_at desc limit 1""",
         [model, day],
     )
-    return found[0]["version"] if found else None
+    return found[0] if found else None
+
+
+def live_from(reign: dict[str, Any]) -> date:
+    """Return the first day on which a row of `ledger.champions` is live."""
+    return reign["as_of"] + timedelta(days=1)
 
 
 def frontier(lake: Lake, model: str) -> dict[str, Any] | None:
@@ -134,14 +149,14 @@ def alert(
     """Keep an alert, at most one per day, kind and subject, and log it.
 
     It is written in the caller's transaction, so that nothing happens without its alert. A day that
-    is held again for another reason, by another file, is told again.
+    is held again for another reason, or a model that is rolled back again, is told again.
     """
     key = {"day": day, "kind": kind, "subject": subject}
     mine = "day = ? and kind = ? and subject = ?"
     values = list(key.values())
     query = f"select message from ledger.alerts where {mine}"
     found = connection.execute(query, values).fetchone()
-    if found and (kind != "held" or found[0] == message):
+    if found and (kind not in TOLD_AGAIN or found[0] == message):
         return
     connection.execute(f"delete from ledger.alerts where {mine}", values)
     insert(connection, "alerts", {**key, "message": message})

@@ -76,6 +76,9 @@ def _model(name: str, model: ModelStatus) -> Table:
     )
     title = f"{name}: champion {live}; {model.trainings} trainings, {model.versions} versions"
     table = Table("day", "what", "why", title=Text(title), title_justify="left")
+    if model.trial:
+        what = f"on trial until {model.trial.until}"
+        add_row(table, str(model.champion_since), what, _beside(model))
     for alarm in model.alarms:
         add_row(table, str(alarm.as_of), f"alarm: {alarm.name}", alarm.reason)
     for decision in model.decisions:
@@ -86,6 +89,16 @@ def _model(name: str, model: ModelStatus) -> Table:
         what = f"version {promotion.version} {verdict}"
         add_row(table, str(promotion.as_of), what, "; ".join(promotion.reasons))
     return table
+
+
+def _beside(model: ModelStatus) -> str:
+    trial = model.trial
+    if trial is None or trial.loss is None or trial.shadow_loss is None:
+        return f"version {trial.shadow if trial else None} scores beside it; no day has matured"
+    return (
+        f"version {model.champion}: loss {trial.loss:.4f} against {trial.shadow_loss:.4f} of "
+        f"shadow version {trial.shadow} ({trial.days} days)"
+    )
 
 
 def _day(day: date | None) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 import ledger
-from declaration import Declaration
+from declaration import Declaration, MlModel
 from ingestion.deliveries import NEWEST, held_deliveries, newest_warnings
+from lifecycle import store
 from lifecycle.tested import untested
-from resources.lake import Lake
+from lifecycle.trial import trial_of
+from resources.lake import Lake, quoted
 
 RECENT = 5
 
@@ -61,11 +63,22 @@ class AlarmStatus(BaseModel):
     reason: str = Field(description="what was measured against which limit")
 
 
+class TrialStatus(BaseModel):
+    """A champion on trial: the one before it scores the same rows."""
+
+    shadow: int = Field(description="version that scores beside the champion")
+    until: date = Field(description="last day of the trial")
+    days: int = Field(description="days of the trial whose labels have matured")
+    loss: float | None = Field(description="the champion's mean loss per row on these days")
+    shadow_loss: float | None = Field(description="the shadow's on the same rows")
+
+
 class ModelStatus(BaseModel):
     """A model: what is live and why."""
 
     champion: int | None = Field(description="version that is live, null before the first")
     champion_since: date | None = Field(description="first day on which it is live")
+    trial: TrialStatus | None = Field(description="the champion's trial, null without one")
     versions: int = Field(description="registered versions, candidates and refits")
     trainings: int = Field(description="candidates trained")
     decisions: list[DecisionStatus] = Field(description="newest decisions, newest first")
@@ -77,7 +90,9 @@ class AlertStatus(BaseModel):
     """An alert."""
 
     day: date = Field(description="day that it is about")
-    kind: str = Field(description="run_failed, held, release, features, incident, promotion")
+    kind: str = Field(
+        description="run_failed, held, release, features, incident, promotion, rollback"
+    )
     subject: str = Field(description="table or model")
     message: str = Field(description="what happened")
 
@@ -99,7 +114,7 @@ def status(lake: Lake, declaration: Declaration) -> Status:
     return Status(
         tables={table.name: _table(lake, table.name) for table in declaration.tables},
         features={name: _features(lake, name) for name in _tables_by_day(declaration)},
-        models={model.name: _model(lake, model.name) for model in declaration.models},
+        models={model.name: _model(lake, model) for model in declaration.models},
         alerts=[AlertStatus(**alert) for alert in alerts],
     )
 
@@ -135,25 +150,40 @@ def _features(lake: Lake, name: str) -> FeatureStatus:
     return FeatureStatus(**counts, left_out=untested(lake, [name]))
 
 
-def _model(lake: Lake, name: str) -> ModelStatus:
-    champion = lake.rows(
-        """select version, as_of + 1 as since from ledger.promotions
-        where model = ? and promoted order by as_of desc limit 1""",
-        [name],
-    )
+def _model(lake: Lake, model: MlModel) -> ModelStatus:
+    name = model.name
+    reign = ledger.reign_on(lake, name, date.max)
     counts = lake.rows(
         """select count(*) as versions, count(*) filter (where kind = 'candidate') as trainings
         from ledger.versions where model = ?""",
         [name],
     )[0]
     return ModelStatus(
-        champion=champion[0]["version"] if champion else None,
-        champion_since=champion[0]["since"] if champion else None,
+        champion=reign["version"] if reign else None,
+        champion_since=ledger.live_from(reign) if reign else None,
+        trial=_trial(lake, model, reign),
         **counts,
         decisions=[DecisionStatus(**row) for row in _newest(lake, "decisions", name)],
         promotions=[PromotionStatus(**row) for row in _newest(lake, "promotions", name)],
         alarms=[AlarmStatus(**row) for row in ledger.alarms(lake, name)],
     )
+
+
+def _trial(lake: Lake, model: MlModel, reign: dict[str, Any] | None) -> TrialStatus | None:
+    """Return the trial of what is live, until a decision day has come to its end."""
+    found, newest = trial_of(model, reign), ledger.frontier(lake, model.name)
+    if found is None or (newest and newest["as_of"] >= found.end):
+        return None
+    known: dict[str, Any] = {"days": 0, "loss": None, "shadow_loss": None}
+    if store.exists(lake, store.performance(model)):
+        known = lake.rows(
+            f"""select count(*) as days, sum(rows * mean_loss) / sum(rows) as loss,
+                sum(rows * shadow_loss) / sum(rows) as shadow_loss
+            from {quoted("ml", store.performance(model))}
+            where version = ? and shadow = ? and {quoted(model.time)} between ? and ?""",
+            [found.version, found.shadow, found.first, found.looks[-1]],
+        )[0]
+    return TrialStatus(shadow=found.shadow, until=found.end, **known)
 
 
 def _newest(lake: Lake, table: str, model: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 from datetime import date, timedelta
 
 import ledger
+from lifecycle import champions
 
 MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
 
@@ -8,9 +9,10 @@ MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
 def promote(lake, day: date, version: int, promoted: bool = True) -> None:
     row = {
         "version": version, "candidate": version, "promoted": promoted, "lane": "normal",
-        "reasons": '["better"]', "evidence": '{"checks": [{"name": "rows", "passed": true}]}',
+        "reasons": ["better"], "evidence": '{"checks": [{"name": "rows", "passed": true}]}',
     }  # fmt: skip
-    ledger.put(lake, "promotions", {"model": MODEL, "as_of": day}, row)
+    rival = champions.rival_of(lake, MODEL, day)
+    champions.keep_verdict(lake, {"model": MODEL, "as_of": day}, row, rival)
 
 
 def test_a_champion_is_live_from_the_day_after_its_promotion(lake) -> None:
@@ -37,9 +39,10 @@ def test_a_verdict_has_its_reasons_and_checks(lake) -> None:
 
 
 def test_a_row_that_is_put_twice_is_there_once(lake) -> None:
-    promote(lake, DAY, 2)
-    promote(lake, DAY, 3)
-    assert [row["version"] for row in lake.rows("select version from ledger.promotions")] == [3]
+    for kind in ("wait", "none"):
+        row = {"kind": kind, "lane": "normal", "reasons": "[]", "evidence": "{}"}
+        ledger.put(lake, "decisions", {"model": MODEL, "as_of": DAY}, row)
+    assert [row["kind"] for row in lake.rows("select kind from ledger.decisions")] == ["none"]
 
 
 def test_the_frontier_is_the_newest_decision_whenever_it_was_written(lake) -> None:

@@ -29,6 +29,7 @@ STATUS_TABLES = {
     "tables.NAME": status.TableStatus,
     "features.NAME": status.FeatureStatus,
     "models.NAME": status.ModelStatus,
+    "models.NAME.trial": status.TrialStatus,
     "models.NAME.decisions[]": status.DecisionStatus,
     "models.NAME.promotions[]": status.PromotionStatus,
     "models.NAME.alarms[]": status.AlarmStatus,

@@ -41,8 +41,8 @@ def test_a_status_with_brackets_is_shown(screen: Console) -> None:
         warnings={DAY: ODD},
     )  # fmt: skip
     model = ModelStatus(
-        champion=None, champion_since=None, versions=0, trainings=0, decisions=[], promotions=[],
-        alarms=[AlarmStatus(as_of=DAY, name=ODD, reason=ODD)],
+        champion=None, champion_since=None, trial=None, versions=0, trainings=0, decisions=[],
+        promotions=[], alarms=[AlarmStatus(as_of=DAY, name=ODD, reason=ODD)],
     )  # fmt: skip
     found = Status(
         tables={ODD: table},

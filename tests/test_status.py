@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 import ledger
 from declared import declared
+from lifecycle import champions
 from resources.settings import CHECKOUT
 from status import Status, status
 
@@ -68,10 +69,10 @@ def test_a_model_s_state_is_what_the_ledger_says(parsed, lake) -> None:
         row = {"kind": "none", "lane": "normal", "reasons": f'["{n}"]', "evidence": "{}"}
         ledger.put(lake, "decisions", {"model": MODEL, "as_of": DAY + timedelta(days=n)}, row)
     verdict = {
-        "version": 2, "candidate": 1, "promoted": True, "lane": "normal", "reasons": '["better"]',
+        "version": 2, "candidate": 1, "promoted": True, "lane": "normal", "reasons": ["better"],
         "evidence": "{}",
     }  # fmt: skip
-    ledger.put(lake, "promotions", {"model": MODEL, "as_of": DAY}, verdict)
+    champions.keep_verdict(lake, {"model": MODEL, "as_of": DAY}, verdict, None)
     model = status(lake, declared(parsed)).models[MODEL]
     assert (model.champion, model.champion_since) == (2, DAY + timedelta(days=1))
     assert [decision.reasons for decision in model.decisions] == [["6"], ["5"], ["4"], ["3"], ["2"]]

@@ -24,6 +24,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "see {url}/assets/{subject}/drift; repair the data. It trains again once they are clean",
     ),
     "promotion": ("new champion", "nothing; the comparison: {url}/assets/{subject}/evaluation"),
+    "rollback": (
+        "gone back to an older version",
+        "`leeway ledger {subject}` tells what was live when, and why; nothing else is to be done",
+    ),
     "run_failed": (
         "run failed",
         "open the run, repair what its error names, and re-execute it from failure, or run the "

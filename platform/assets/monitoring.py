@@ -25,7 +25,7 @@ from assets.models import day_of
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import deciding, monitoring, scoring
+from lifecycle import deciding, losses, monitoring, rollback, scoring
 from plan import GOING, MODEL_TAG
 from resources.lake import Lake
 from resources.registry import Registry
@@ -33,6 +33,7 @@ from resources.registry import Registry
 SCORING_CHECKS = {
     "complete": "Every day that has a champion was scored; a day without is named with why.",
     "same_features": "Features were made by the dbt models that the version has learned from.",
+    "shadow": "While a champion is on trial the version before it scored the same days.",
 }
 MOST_REASONS = 5  # in a description; the metadata has all
 CHECKS = ("features", "prediction", "performance", "incidents")
@@ -78,6 +79,7 @@ def monitoring_assets(
             check_results=[
                 warning("complete", [f"{day}: {why}" for day, why in skipped.items()]),
                 warning("same_features", done.other_code),
+                warning("shadow", done.shadow),
             ],
         )
 
@@ -89,7 +91,7 @@ def monitoring_assets(
     )
     def performance(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """The champion's loss per day, once the day's labels have matured."""
-        days = scoring.measure(lake, model, days_of(context))
+        days = losses.measure(lake, model, days_of(context))
         reached("performance-kept")
         return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})
 
@@ -118,8 +120,14 @@ def monitoring_assets(
         )
 
     @asset(**common, deps=[drift], kinds={"ducklake"})
-    def decision(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
-        """What the day's evidence asks for: incident, retrain, wait or none, and why."""
+    def decision(
+        context: AssetExecutionContext, lake: Lake, registry: Registry
+    ) -> MaterializeResult:
+        """What the day's evidence asks for: incident, retrain, wait or none, and why.
+
+        Before it a champion on trial that is worse than the one before it goes back.
+        """
+        ruling = rollback.by_rule(lake, registry, model, day_of(context))
         training = RunsFilter(
             job_name=f"{model.name}_training",
             tags={MODEL_TAG: model.name},
@@ -133,6 +141,7 @@ def monitoring_assets(
                 "decision": MetadataValue.text(made.kind),
                 "lane": MetadataValue.text(made.lane),
                 "reasons": MetadataValue.md("\n".join(f"- {r}" for r in made.reasons) or "none"),
+                "trial": MetadataValue.text(ruling.why if ruling else "no champion is on trial"),
                 "pending": MetadataValue.text("; ".join(made.pending) or "nothing"),
             }
         )

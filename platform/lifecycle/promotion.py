@@ -7,7 +7,7 @@ from typing import Any
 import ledger
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import candidate, evaluation, monitoring, store, training_set
+from lifecycle import candidate, champions, evaluation, monitoring, store, training_set
 from lifecycle.splits import windows_of
 from ml import gate, splits
 from ml.evidence import Evidence, Scored
@@ -45,12 +45,11 @@ def judge(
         "candidate": document["candidate"],
         "promoted": promoted,
         "lane": manifest["lane"],
-        "reasons": store.encoded(reasons),
+        "reasons": reasons,
         "evidence": store.encoded(verdict.to_dict()),
     }
-    told = (as_of, "promotion", model.name, f"version {version} is live: {'; '.join(reasons)}")
     key = {"model": model.name, "as_of": as_of}
-    ledger.put(lake, "promotions", key, kept, alerting=told if promoted else None)
+    champions.keep_verdict(lake, key, kept, rival=manifest["champion"])
     reached("promotion-kept")
     reconcile(lake, registry, model)
     return ledger.verdict_on(lake, model.name, as_of) or {}

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from declaration import MlModel
+from lifecycle.champions import promoted_on, rival_of
 from ml import splits
 from resources.lake import Lake
 
@@ -46,10 +47,9 @@ def alarm_since(lake: Lake, model: MlModel, as_of: date) -> date | None:
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:
-    """Return the day on which the champion of `day` was promoted, or None before the first."""
-    found = lake.rows(
-        """select max(as_of) as as_of from ledger.promotions
-        where model = ? and promoted and as_of < ?""",
-        [model.name, day],
-    )
-    return found[0]["as_of"]
+    """Return the day as of which the version that a candidate of `day` has to beat was promoted.
+
+    None before the first. What has been rolled back to learned from labels up to its own promotion.
+    """
+    version = rival_of(lake, model.name, day)
+    return None if version is None else promoted_on(lake, model.name, version)

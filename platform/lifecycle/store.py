@@ -25,6 +25,16 @@ def performance(model: MlModel) -> str:
     return f"{model.name}_performance"
 
 
+def shadow(model: MlModel) -> str:
+    """Return the name of the table of what a champion's predecessor predicts beside it."""
+    return f"{model.name}_shadow"
+
+
+def scoring(model: MlModel) -> str:
+    """Return the name of the table of who scored which day, how fast, and what was wrong."""
+    return f"{model.name}_scoring"
+
+
 def keep(lake: Lake, model: MlModel, what: str, as_of: date, document: Mapping[str, Any]) -> None:
     """Keep a JSON document of a day, replacing an earlier one."""
     rows = pa.table({"as_of": [as_of], "document": [encoded(document)]})

@@ -13,8 +13,8 @@ import pyarrow as pa
 from declaration import MlModel
 from errors import NoEvidenceError
 from examples import labelled, schema
-from ledger import champion_on
 from lifecycle import guard, store
+from lifecycle.champions import rival_of
 from lifecycle.quality import blocked_days
 from lifecycle.splits import judged_from, split_of, windows_of
 from lifecycle.tested import unfit_days, without
@@ -53,7 +53,7 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
         "as_of": as_of.isoformat(),
         "lane": lane,
         "reasons": reasons,
-        "champion": champion_on(lake, model.name, as_of),
+        "champion": rival_of(lake, model.name, as_of),
         "judged_from": first and first.isoformat(),
         "spec": json.loads(model.model_dump_json(exclude=COLUMNS)),
         "windows": vars(windows_of(model)),

@@ -26,7 +26,7 @@ def of_versions(lake: Lake) -> set[int]:
     rows = lake.rows(
         """with late as (
             select model, version, snapshot, as_of in (
-                select p.as_of from ledger.promotions as p where p.model = v.model and p.promoted
+                select c.as_of from ledger.champions as c where c.model = v.model
             ) as lived,
             row_number() over (partition by model order by version desc) as age
             from ledger.versions as v
@@ -47,7 +47,7 @@ def of_manifests(lake: Lake, table: str) -> set[int]:
         )
         select distinct json_extract(document, '$.snapshot')::bigint as snapshot from ages
         where age <= ? or as_of in (
-            select as_of from ledger.promotions where model = ? and promoted
+            select as_of from ledger.champions where model = ?
         )""",
         [LAST_CANDIDATES, table.removesuffix(SUFFIX)],
     )

@@ -16,7 +16,16 @@ from scipy.special import expit
 
 import ledger
 from declaration import Features, Gate, Label, MlModel, Train
-from lifecycle import candidate, deciding, evaluation, monitoring, promotion, scoring, training_set
+from lifecycle import (
+    candidate,
+    deciding,
+    evaluation,
+    losses,
+    monitoring,
+    promotion,
+    scoring,
+    training_set,
+)
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
@@ -25,6 +34,7 @@ START, FLIP, LAST = date(2024, 1, 1), date(2024, 4, 15), date(2024, 5, 20)
 HORIZON = 7
 CUSTOMERS = 800
 THREADS = 1
+CHANCE = ("written_at", "turn", "row_ms")  # columns that no two runs have in common
 FIRST_DECISION = START + timedelta(days=75)
 
 MODEL = MlModel(
@@ -121,7 +131,7 @@ class World:
 
     def measure(self, first: date, last: date) -> int:
         """Measure every day of a span."""
-        return scoring.measure(self.lake, self.model, days(first, last))
+        return losses.measure(self.lake, self.model, days(first, last))
 
     def watch(self, as_of: date) -> monitoring.Watch:
         """Check the champion of a day."""
@@ -155,7 +165,7 @@ class World:
         )
         return {
             f"{row['s']}.{row['t']}": [
-                {k: v for k, v in found.items() if k not in ("written_at", "turn")}
+                {k: v for k, v in found.items() if k not in CHANCE}
                 for found in self.lake.rows(f'select * from "{row["s"]}"."{row["t"]}" order by all')
             ]
             for row in tables
@@ -177,16 +187,22 @@ def registry(clean_environment, tmp_path_factory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
-def make_world(rows, registry, tmp_path_factory) -> Callable[[], World]:
-    """The maker of worlds in which nothing has been trained yet."""
+def shop_model() -> MlModel:
+    """The world's model."""
+    return MODEL
 
-    def make() -> World:
+
+@pytest.fixture(scope="session")
+def make_world(rows, registry, tmp_path_factory) -> Callable[..., World]:
+    """The maker of worlds in which nothing has been trained yet, by default with all rows."""
+
+    def make(chosen: pa.Table = rows, model: MlModel = MODEL) -> World:
         folder = tmp_path_factory.mktemp("world")
         (folder / "data").mkdir()
         lake = Lake(catalog=f"sqlite:{folder}/c.sqlite", data=f"{folder}/data/", threads=2)
         ledger.prepare(lake)
-        fill(lake, rows)
-        return World(lake, registry)
+        fill(lake, chosen)
+        return World(lake, registry, model)
 
     return make
 

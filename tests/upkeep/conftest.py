@@ -11,6 +11,7 @@ import pytest
 
 import ledger
 from examples import replace_days
+from lifecycle import champions
 from resources.lake import Lake
 from upkeep.lake import Kept, keep_up, tables
 
@@ -39,8 +40,9 @@ class Worked:
         replace_days(self.lake, f"{model}_training_sets", [as_of], rows, "as_of", columns)
         row = {"as_of": as_of, "kind": "candidate", "snapshot": snapshot}
         ledger.put(self.lake, "versions", {"model": model, "version": version}, row)
-        verdict = {"version": version, "candidate": version, "promoted": promoted}
-        ledger.put(self.lake, "promotions", {"model": model, "as_of": as_of}, verdict)
+        verdict = {"version": version, "promoted": promoted, "reasons": []}
+        rival = champions.rival_of(self.lake, model, as_of)
+        champions.keep_verdict(self.lake, {"model": model, "as_of": as_of}, verdict, rival)
         return snapshot
 
     def keep_up(self, days_later: float) -> Kept:

@@ -1,0 +1,79 @@
+"""`leeway ledger`, `rollback` and `taint` as an operator types them, on a home of their own."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import ledger
+from cli import app
+from errors import LeewayError, NoEvidenceError, RollbackError, SetupError
+from lifecycle import champions
+from state import opened
+
+MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
+
+
+def say(*arguments: str) -> str:
+    """What a command prints, in one line."""
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def decided(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home whose model has had two champions and decisions, without their files in MLflow."""
+    monkeypatch.setenv("COLUMNS", "200")
+    lake, _ = opened()
+    for version, day in ((2, DAY), (4, DAY + timedelta(days=9))):
+        row = {"kind": "retrain", "lane": "normal", "reasons": '["too warm"]', "evidence": "{}"}
+        ledger.put(lake, "decisions", {"model": MODEL, "as_of": day}, row)
+        ledger.put(lake, "versions", {"model": MODEL, "version": version}, {"as_of": day})
+        verdict = {
+            "version": version, "promoted": True, "reasons": ["better by [2 %]"], "lane": "normal",
+            "evidence": '{"checks": []}',
+        }  # fmt: skip
+        rival = champions.rival_of(lake, MODEL, day)
+        champions.keep_verdict(lake, {"model": MODEL, "as_of": day}, verdict, rival)
+
+
+def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
+    told = say("ledger", MODEL)
+    assert told.index("2024-05-01") < told.index("2024-05-10")
+    assert "better by [2 %]" in told
+    events = json.loads(say("ledger", MODEL, "--json"))
+    assert [event["what"] for event in events] == ["decision", "gate", "champion"] * 2
+    assert events[-1]["version"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (["ledger", "repeat_purchas"], SetupError, "did you mean 'repeat_purchase'"),
+        (["ledger", MODEL, "--at", "2024-05-01"], NoEvidenceError, "first is live from 2024-05-02"),
+        (["rollback", "nobody", "--why", "x"], SetupError, "there is no model 'nobody'"),
+        (["rollback", MODEL, "--why", " "], RollbackError, "--why is empty"),
+        (["rollback", MODEL, "--why", "x", "--to", "9"], RollbackError, "live before: 2"),
+        (["rollback", MODEL, "--why", "x"], LeewayError, "version 2 cannot be loaded"),
+        (["taint", "order_line", "2024-05-01"], SetupError, "did you mean 'order_lines'"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_that_says_why(
+    decided: None, arguments: list[str], error: type[LeewayError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        say(*arguments)
+    live, _ = opened()
+    assert ledger.champion_on(live, MODEL, date.max) == 4
+
+
+def test_days_that_nothing_has_used_ask_for_their_repair_only(decided: None) -> None:
+    lake, _ = opened()
+    lake.transact(lambda connection: connection.execute("delete from ledger.versions"))
+    told = say("taint", "order_lines", "2024-05-01", "2024-05-02")
+    assert "what has used order_lines 2024-05-01..2024-05-02" in told
+    assert "materialize raw/order_lines 2024-05-01..2024-05-02" in told
+    plan = json.loads(say("taint", "order_lines", "2024-05-02", "--json"))["plan"]
+    assert [step["asset"] for step in plan] == ["raw/order_lines"]
