@@ -82,9 +82,7 @@ class GateWorld:
     def evidence(self, candidate: Scored | None, champion: Scored | None) -> Evidence:
         return self.contest({"window": candidate}, champion)
 
-    def contest(
-        self, candidates: Mapping[str, Scored | None], champion: Scored | None
-    ) -> Evidence:
+    def contest(self, candidates: Mapping[str, Scored | None], champion: Scored | None) -> Evidence:
         return Evidence(
             GATE_AS_OF,
             GATE_HORIZON,

@@ -59,8 +59,8 @@ def test_the_same_evidence_gives_the_same_verdict(world: Any, good: Scored, poor
 
 
 def test_the_best_of_several_candidates_is_judged(world: Any, good: Scored, poor: Scored) -> None:
-    middle = world.model(0.5)
-    verdict = decide(world.contest({"window": middle, "recent": good, "fading": poor}, poor), POLICY)
+    candidates = {"window": world.model(0.5), "recent": good, "fading": poor}
+    verdict = decide(world.contest(candidates, poor), POLICY)
     assert verdict.promote
     assert verdict.candidate == "recent"
     assert verdict.reasons[0].startswith("recipe recent: log loss")
