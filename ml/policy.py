@@ -92,6 +92,11 @@ class Decision:
     pending: tuple[str, ...]
     evidence: Evidence
 
+    @property
+    def by_alarm(self) -> bool:
+        """Whether a failed check asks for the training, and not only the calendar or the code."""
+        return not {r.split(":")[0] for r in self.pending} <= {FIRST_MODEL, *RECOMPUTED}
+
 
 def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decision:
     """The same evidence and history give the same decision.

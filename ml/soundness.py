@@ -24,7 +24,7 @@ def soundness(
     yield _none("repeated test rows", _repeated(keys))
     yield _none("test rows without a label", abs(labels.size - len(keys)))
     settled = keys.day + np.timedelta64(evidence.horizon_days, "D")
-    yield _none("test rows not matured", ~(settled <= np.datetime64(evidence.as_of)))
+    yield _none("test rows not matured", np.invert(settled <= np.datetime64(evidence.as_of)))
     yield _none("labels other than 0 and 1", np.isin(labels, (0.0, 1.0), invert=True))
     yield at_least("classes of labels", len(np.unique(labels)), 2)
     for name, scored in models.items():

@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
-locks.
+Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
+champions, alerts, locks.
 """
 
 import json
@@ -30,10 +30,13 @@ TABLES = {
     "decisions": """model varchar, as_of date, kind varchar, lane varchar, reasons varchar,
         evidence varchar, written_at timestamp""",
     "versions": """model varchar, as_of date, version integer, kind varchar, lane varchar,
-        mlflow_run varchar, training_set varchar, written_at timestamp, snapshot bigint""",
+        mlflow_run varchar, training_set varchar, written_at timestamp, snapshot bigint,
+        recipe varchar, features varchar""",
     "promotions": """model varchar, as_of date, version integer, candidate integer,
         promoted boolean, lane varchar, reasons varchar, evidence varchar,
         written_at timestamp""",
+    "champions": """model varchar, as_of date, version integer, previous integer,
+        action varchar, "by" varchar, why varchar, written_at timestamp""",
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",

@@ -3,7 +3,9 @@
 from datetime import date, timedelta
 
 from declaration import MlModel
+from ledger import champion_on
 from ml import splits
+from ml.recipes import Recipe
 from resources.lake import Lake
 
 
@@ -12,15 +14,15 @@ def windows_of(model: MlModel) -> splits.Windows:
     return splits.Windows(
         horizon_days=model.label.horizon_days,
         test_days=model.gate.test_days,
-        window_days=model.train.window_days,
-        every_days=model.train.every_days,
     )
 
 
-def split_of(model: MlModel, as_of: date, lane: str, judged_from: date | None) -> splits.Split:
-    """Return a decision day's split; days before `judged_from` do not judge."""
+def split_of(
+    model: MlModel, as_of: date, lane: str, judged_from: date | None, recipe: Recipe
+) -> splits.Split:
+    """Return a recipe's split on a decision day; days before `judged_from` do not judge."""
     make = splits.alarm if lane == "alarm" else splits.normal
-    return make(as_of, windows_of(model), judged_from)
+    return make(as_of, windows_of(model), recipe, judged_from)
 
 
 def judged_from(lake: Lake, model: MlModel, as_of: date, lane: str) -> date | None:
@@ -46,10 +48,15 @@ def alarm_since(lake: Lake, model: MlModel, as_of: date) -> date | None:
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:
-    """Return the day on which the champion of `day` was promoted, or None before the first."""
-    found = lake.rows(
-        """select max(as_of) as as_of from ledger.promotions
-        where model = ? and promoted and as_of < ?""",
-        [model.name, day],
-    )
-    return found[0]["as_of"]
+    """Return the day on which the champion of `day` was trained, or None before the first.
+
+    What it has learned from reaches up to that day, however often it was live since.
+    """
+    return decided_on(lake, model, champion_on(lake, model.name, day))
+
+
+def decided_on(lake: Lake, model: MlModel, version: int | None) -> date | None:
+    """Return the decision day that a version was trained for, None where nobody knows."""
+    query = "select as_of from ledger.versions where model = ? and version = ?"
+    found = lake.rows(query, [model.name, version]) if version is not None else []
+    return found[0]["as_of"] if found else None

@@ -15,7 +15,8 @@ import pytest
 from scipy.special import expit
 
 import ledger
-from declaration import Features, Gate, Label, MlModel, Train
+from declaration import Features, Label, MlModel
+from declared_learning import Gate, Train
 from lifecycle import candidate, deciding, evaluation, monitoring, promotion, scoring, training_set
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
