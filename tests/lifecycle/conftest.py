@@ -37,7 +37,7 @@ MODEL = MlModel(
     time="as_of",
     features=Features(table="customer_features"),
     label=Label(table="customer_labels", column="repurchased", horizon_days=HORIZON),
-    train=Train(window_days=120, every_days=3, min_rows=4000, seed=7),
+    train=Train(window_days=120, every_days=3, min_rows=4000, recipes=("window", "change"), seed=7),
     gate=Gate(test_days=10, min_rows=500, slices=("country",)),
     features_schema="features",
     label_schema="features",
