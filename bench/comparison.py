@@ -12,7 +12,7 @@ from resources.lake import Lake, lake_of, quoted
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
 
-GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot")
+GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "turn")
 DOCUMENT_KEYS = ("snapshot", "report_url")
 State = dict[str, Counter]
 

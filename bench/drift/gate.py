@@ -127,7 +127,7 @@ def evidence(rng, weights, champion, candidates, count: Count) -> Evidence:
     def scored(model, learned: Learned) -> Scored:
         return Scored.of(parts.test, SCHEMA, model.predict(rows)[kept], learned)
 
-    names = {name for name in as_table(rows, first)["entity"].to_pylist()}
+    names = set(as_table(rows, first)["entity"].to_pylist())
     others = frozenset(names - set(parts.test["entity"].to_pylist()))
     learned = Learned(AS_OF, others) if count.lane == "alarm" else Learned(first)
     return Evidence.of(
