@@ -21,6 +21,9 @@ BASE, SIGNAL = -1.0, 1.2  # log-odds of an average row, and how much features mo
 FRAILTY, SHOCK = 0.5, 0.25  # what no model sees: of an entity, of a day
 STAYS = 1 - 1 / HORIZON  # correlation of neighbouring days
 CHAMPION_EXCESS = 0.06  # share of the best possible log loss that the champion is above it
+# Correlation of a candidate's errors with the champion's: their predictions then differ by 0.2 of a
+# standard deviation, as those of models do that are trained weeks apart (`ml.gate.refit_agrees`).
+ALIKE = 0.85
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,16 @@ def models(
     best = expected_loss(fresh, Model(weights, np.zeros(FEATURES + 1)).predict(fresh))
     champion_loss = best * (1 + CHAMPION_EXCESS)
 
-    def scaled(loss: float) -> Model:
-        wrong = rng.normal(size=FEATURES + 1) * 0.25
+    common = rng.normal(size=FEATURES + 1)
+
+    def scaled(loss: float, alike: float) -> Model:
+        own = rng.normal(size=FEATURES + 1)
+        wrong = 0.25 * (alike * common + np.sqrt(1 - alike**2) * own)
         excess = expected_loss(fresh, Model(weights, wrong).predict(fresh)) - best
         return Model(weights, wrong * np.sqrt(max(loss - best, 0) / excess))
 
-    return scaled(champion_loss), [scaled(champion_loss * (1 - gain)) for gain in gains]
+    candidates = [scaled(champion_loss * (1 - gain), ALIKE) for gain in gains]
+    return scaled(champion_loss, 1.0), candidates
 
 
 def expected_loss(rows: Rows, predictions: Floats) -> float:
