@@ -1,11 +1,13 @@
-"""Whether a candidate may go live: a pure function of evidence and policy that fails closed.
+"""Which candidate may go live, if any: a pure function of evidence and policy that fails closed.
 
 First the evidence itself is checked (`ml.soundness`); where it is not sound nothing is compared.
-Then the candidate must beat its references on the same matured rows, row by row: the champion, or
-for the first model the base rate and a logistic regression. The lower bounds over day blocks and
-over entities must both lie above 0: either dependence makes rows look surer than they are.
+Then the best candidate must beat its references on the same matured rows, row by row: the champion,
+or for the first model the base rate and a logistic regression. The lower bounds over day blocks and
+over entities must both lie above 0: either dependence makes rows look surer than they are. The best
+of several looks better than it is, so each is allowed its share of alpha (Bonferroni).
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -22,27 +24,44 @@ FIRST_MODEL_BEATS = ("base_rate", "logistic")
 
 
 def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
-    """Judge a candidate; every check is in the verdict, and any that fails refuses."""
-    models = _models(evidence)
-    checks = list(soundness(evidence, models, policy))
+    """Judge the best candidate; every check is in the verdict, and any that fails refuses."""
+    candidates = {candidate_name(r): scored for r, scored in evidence.candidates.items()}
+    references = _references(evidence)
+    checks = list(soundness(evidence, {**candidates, **references}, policy))
     if not all(check.passed for check in checks):
-        return Verdict.of(checks)
+        return Verdict.refused(checks)
 
-    predictions = {name: scored.predictions for name, scored in models.items() if scored}
-    losses = {name: row_log_loss(evidence.labels, p) for name, p in predictions.items()}
-    candidate = losses.pop(CANDIDATE)
+    recipe = best(evidence.labels, _predictions(evidence.candidates))
+    rivals = _predictions(references)
+    prediction = _predictions(evidence.candidates)[recipe]
+    candidate = row_log_loss(evidence.labels, prediction)
+    losses = {name: row_log_loss(evidence.labels, p) for name, p in rivals.items()}
     gains = {name: 1 - float(candidate.mean() / loss.mean()) for name, loss in losses.items()}
     bounds = {n: _lower_bound(evidence, loss - candidate, policy) for n, loss in losses.items()}
     strongest = min(gains, key=lambda name: gains[name])
 
+    difference = evidence.reload_differences.get(recipe)
+    checks.append(at_most("difference after reload", difference, policy.reload_limit))
     for name in losses:
         checks.append(at_least(f"gain over {name}", gains[name], policy.min_gain))
         checks.append(Check(f"lower bound over {name}", bounds[name] > 0, bounds[name], "> 0"))
-    checks.append(
-        _calibration(evidence.labels, predictions[CANDIDATE], predictions[strongest], policy)
-    )
+    checks.append(_calibration(evidence.labels, prediction, rivals[strongest], policy))
     checks += _slices(evidence, candidate, losses[strongest], policy)
-    return Verdict.of(checks, strongest, gains[strongest], bounds[strongest])
+    return Verdict.of(checks, recipe, strongest, gains[strongest], bounds[strongest])
+
+
+def best(labels: Floats, predictions: Mapping[str, Floats]) -> str:
+    """The recipe with the lowest mean log loss; all arrays have shape [test rows].
+
+    Of equal ones the first; one whose loss is no number comes last.
+    """
+    losses = {recipe: float(row_log_loss(labels, p).mean()) for recipe, p in predictions.items()}
+    return min(losses, key=lambda r: losses[r] if math.isfinite(losses[r]) else math.inf)
+
+
+def candidate_name(recipe: str) -> str:
+    """What a candidate is called beside the models it is compared with."""
+    return f"{CANDIDATE} {recipe}"
 
 
 def refit_agrees(gated: Floats, refit: Floats, limit: float = 0.5) -> Check:
@@ -59,19 +78,23 @@ def refit_agrees(gated: Floats, refit: Floats, limit: float = 0.5) -> Check:
     return at_most("refit differs from the gated model", difference, limit)
 
 
-def _models(evidence: Evidence) -> Mapping[str, Scored | None]:
-    """The candidate and what it must beat; what is None here has to be there."""
-    models = {CANDIDATE: evidence.candidate}
+def _references(evidence: Evidence) -> Mapping[str, Scored | None]:
+    """What must be beaten; what is None here has to be there."""
+    references: dict[str, Scored | None] = {}
     if evidence.first:
-        models |= {name: evidence.baselines.get(name) for name in FIRST_MODEL_BEATS}
+        references |= {name: evidence.baselines.get(name) for name in FIRST_MODEL_BEATS}
     if evidence.champion is not None or not evidence.first:
-        models[CHAMPION] = evidence.champion
-    return models
+        references[CHAMPION] = evidence.champion
+    return references
+
+
+def _predictions(models: Mapping[str, Scored | None]) -> dict[str, Floats]:
+    return {name: scored.predictions for name, scored in models.items() if scored}
 
 
 def _lower_bound(evidence: Evidence, gain: Floats, policy: GatePolicy) -> float:
     """The lower of the two bounds on the mean gain per row, in nats."""
-    level, keys = policy.alpha / policy.candidates, evidence.keys
+    level, keys = policy.alpha / len(evidence.candidates), evidence.keys
     over_days = by_days(gain, keys.day, level, policy.seed)
     over_entities = mean_quantile(gain, keys.entity, level=level, seed=policy.seed)
     return min(over_days, over_entities)

@@ -1,21 +1,23 @@
 """What to do about the evidence of a day: hold, retrain, wait, or nothing. A pure function.
 
-The only clock is the as_of day that is passed in. A reason to train is never lost: a wait defers
-it, an incident defers it, and it stays pending until a training starts.
+The only clock is the as_of day that is passed in. What a failed check has asked for is never lost:
+a wait defers it, an incident defers it, and it stays pending until a training starts.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 from pydantic import TypeAdapter
 
+from ml.cadence import Cadence, Training, within
 from ml.incident import Finding
 
 Kind = Literal["incident", "retrain", "wait", "none"]
 PERFORMANCE = "performance"
-FIRST_MODEL = "first model"
+FIRST_MODEL, FEATURES_CHANGED, SCHEDULE = "first model", "features changed", "schedule"
+RECOMPUTED = (FEATURES_CHANGED, SCHEDULE)  # true or not on any day, so there is nothing to carry
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Evidence:
     unseen_days: int = 0  # matured days that the champion has not learned from
     failed: tuple[FailedCheck, ...] = ()
     incidents: tuple[Finding, ...] = ()
+    features_changed: str | None = None  # how they differ from all that was ever trained on
+    resting: Mapping[str, date] = field(default_factory=dict)  # recipe -> until when
 
 
 @dataclass(frozen=True)
@@ -52,20 +56,29 @@ class Previous:
 
 @dataclass(frozen=True)
 class History:
-    """What happened before the decision day; the last training counts whatever became of it."""
+    """What happened before the decision day; trainings oldest first, whatever became of them."""
 
     previous: Previous | None = None
-    last_training: date | None = None
+    trainings: tuple[Training, ...] = ()
     in_flight: bool = False
+
+    @property
+    def last_training(self) -> date | None:
+        """The day of the newest training."""
+        return self.trainings[-1].as_of if self.trainings else None
 
 
 @dataclass(frozen=True)
 class RetrainPolicy:
-    """How often and from how much data a model may be trained."""
+    """How often and from how much data a model may be trained; days are as_of days."""
 
     min_rows: int
     cooldown_days: int
+    recipes: tuple[str, ...]
     min_unseen_days: int = 0  # fewer cannot judge a candidate against the champion
+    cadence: Cadence = field(default_factory=Cadence)
+    budget: int = 8  # trainings in `budget_days`, those that an alarm asks for included
+    budget_days: int = 28
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,11 @@ class Decision:
     pending: tuple[str, ...]
     evidence: Evidence
 
+    @property
+    def by_alarm(self) -> bool:
+        """Whether a failed check asks for the training, and not only the calendar or the code."""
+        return not {r.split(":")[0] for r in self.pending} <= {FIRST_MODEL, *RECOMPUTED}
+
 
 def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decision:
     """The same evidence and history give the same decision.
@@ -86,7 +104,7 @@ def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decis
     Raises ValueError where the history is not older than the evidence.
     """
     _check_order(evidence, history)
-    pending = _latest((*_left_over(evidence, history), *_new_reasons(evidence, policy)))
+    pending = _latest((*_left_over(evidence, history), *_new_reasons(evidence, history, policy)))
     kind, reasons = _choose(evidence, history, policy, pending)
     alarm = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in evidence.failed)
     lane: Literal["normal", "alarm"] = "alarm" if alarm else "normal"
@@ -116,21 +134,38 @@ def _choose(
 ) -> tuple[Kind, tuple[str, ...]]:
     if evidence.incidents:
         return "incident", _unique(f"{f.name}: {f.reason}" for f in evidence.incidents)
-    too_few = evidence.matured_rows < policy.min_rows
-    rows = f"{evidence.matured_rows} of {policy.min_rows} rows matured"
     if not pending:
-        return "none", (rows,) if too_few and not evidence.has_champion else ()
+        too_early = not evidence.has_champion and evidence.matured_rows < policy.min_rows
+        return "none", (_matured(evidence, policy),) if too_early else ()
+    obstacle = _obstacle(evidence, history, policy)
+    if obstacle:
+        return "wait", (obstacle,)
+    resting = (f"recipe {r} rests until {day}" for r, day in evidence.resting.items())
+    return "retrain", (*pending, *resting)
+
+
+def _obstacle(evidence: Evidence, history: History, policy: RetrainPolicy) -> str | None:
+    """Why nothing can be trained today, or None."""
     if history.in_flight:
-        return "wait", ("a training is in flight",)
+        return "a training is in flight"
     passed = _days_since_training(evidence, history)
     if passed is not None and passed < policy.cooldown_days:
-        return "wait", (f"cooldown: {passed} of {policy.cooldown_days} days since the training",)
-    if too_few:
-        return "wait", (rows,)
+        return f"cooldown: {passed} of {policy.cooldown_days} days since the training"
+    spent = within(history.trainings, evidence.as_of, policy.budget_days)
+    if spent >= policy.budget:
+        return f"budget: {spent} of {policy.budget} trainings in {policy.budget_days} days"
+    if evidence.matured_rows < policy.min_rows:
+        return _matured(evidence, policy)
     if evidence.has_champion and evidence.unseen_days < policy.min_unseen_days:
         days = f"{evidence.unseen_days} of {policy.min_unseen_days} days"
-        return "wait", (f"{days} have matured that the champion has not learned from",)
-    return "retrain", pending
+        return f"{days} have matured that the champion has not learned from"
+    if all(recipe in evidence.resting for recipe in policy.recipes):
+        return f"every recipe rests, the first until {min(evidence.resting.values())}"
+    return None
+
+
+def _matured(evidence: Evidence, policy: RetrainPolicy) -> str:
+    return f"{evidence.matured_rows} of {policy.min_rows} rows matured"
 
 
 def _days_since_training(evidence: Evidence, history: History) -> int | None:
@@ -139,10 +174,24 @@ def _days_since_training(evidence: Evidence, history: History) -> int | None:
     return (evidence.as_of - history.last_training).days
 
 
-def _new_reasons(evidence: Evidence, policy: RetrainPolicy) -> tuple[str, ...]:
-    errors = tuple(f"{c.name}: {c.reason}" for c in evidence.failed if c.severity == "ERROR")
-    first = not evidence.has_champion and evidence.matured_rows >= policy.min_rows
-    return (FIRST_MODEL, *errors) if first else errors
+def _new_reasons(evidence: Evidence, history: History, policy: RetrainPolicy) -> tuple[str, ...]:
+    enough = evidence.matured_rows >= policy.min_rows
+    first = (FIRST_MODEL,) if enough and not evidence.has_champion else ()
+    errors = (f"{c.name}: {c.reason}" for c in evidence.failed if c.severity == "ERROR")
+    changed = evidence.features_changed
+    changes = (f"{FEATURES_CHANGED}: {changed}",) if changed else ()
+    due = enough and evidence.has_champion and _challenger_is_due(evidence, history, policy)
+    days = _days_since_training(evidence, history)
+    scheduled = (f"{SCHEDULE}: {days} days since the last training",) if due else ()
+    return (*first, *errors, *changes, *scheduled)
+
+
+def _challenger_is_due(evidence: Evidence, history: History, policy: RetrainPolicy) -> bool:
+    """Whether one comes by the calendar; not before it can be judged, for nobody asked for it."""
+    passed = _days_since_training(evidence, history)
+    if passed is None or history.in_flight or evidence.unseen_days < policy.min_unseen_days:
+        return False
+    return passed >= policy.cadence.days(history.trainings)
 
 
 def _left_over(evidence: Evidence, history: History) -> tuple[str, ...]:
@@ -160,7 +209,8 @@ def _left_over(evidence: Evidence, history: History) -> tuple[str, ...]:
         return ()
     if trained and (trained > previous.as_of or (asked and trained == previous.as_of)):
         return ()
-    return tuple(r for r in previous.pending if r != FIRST_MODEL or not evidence.has_champion)
+    pending = (r for r in previous.pending if r.split(":")[0] not in RECOMPUTED)
+    return tuple(r for r in pending if r != FIRST_MODEL or not evidence.has_champion)
 
 
 def _latest(reasons: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Whether evidence can be trusted at all: right rows, once each, in order, finite, enough."""
+"""Whether evidence can be trusted at all: right rows, once each, in order, matured, unseen, enough.
+
+Whoever puts the evidence together may be wrong; a wrong caller must not promote anything.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,18 +17,21 @@ def soundness(
 ) -> Iterator[Check]:
     """Check the test rows, then each model's predictions against them."""
     keys, labels = evidence.keys, evidence.labels
+    yield at_least("candidates", len(evidence.candidates), 1)
     yield at_least("test rows", len(keys), policy.min_rows)
     yield at_least("test days", len(np.unique(keys.day)), policy.min_days)
     yield at_least("test entities", len(np.unique(keys.entity)), policy.min_entities)
     yield _none("repeated test rows", _repeated(keys))
     yield _none("test rows without a label", abs(labels.size - len(keys)))
+    settled = keys.day + np.timedelta64(evidence.horizon_days, "D")
+    yield _none("test rows not matured", np.invert(settled <= np.datetime64(evidence.as_of)))
     yield _none("labels other than 0 and 1", np.isin(labels, (0.0, 1.0), invert=True))
     yield at_least("classes of labels", len(np.unique(labels)), 2)
     for name, scored in models.items():
         yield Check(f"{name} is there", scored is not None, float(scored is not None), "1")
         if scored is not None:
             yield from _alignment(name, scored, keys)
-    yield at_most("difference after reload", evidence.reload_difference, policy.reload_limit)
+            yield _unseen(name, scored, keys)
 
 
 def _alignment(name: str, scored: Scored, keys: Keys) -> Iterator[Check]:
@@ -40,6 +46,12 @@ def _alignment(name: str, scored: Scored, keys: Keys) -> Iterator[Check]:
     yield Check(f"{name}: values", one_each, float(values.size), f"{len(scored.keys)} in a row")
     inside = np.isfinite(values) & (values >= 0) & (values <= 1)
     yield _none(f"{name}: values that are no probability", ~inside)
+
+
+def _unseen(name: str, scored: Scored, keys: Keys) -> Check:
+    """No test row's label may reach into what the model has learned from."""
+    seen = None if scored.learned is None else float(scored.learned.has_seen(keys).sum())
+    return at_most(f"{name}: test rows it has seen", seen, 0)
 
 
 def _none(name: str, wrong: int | np.ndarray[Any, Any]) -> Check:

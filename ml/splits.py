@@ -2,47 +2,42 @@
 
 A decision at day T may use rows of days up to T - H, where H is the label's horizon: the label of
 day d is matured when d + H <= T. Held-out entities (early stopping, calibration) come from inside
-the training period, so they need no second embargo.
+the training period, so they need no second embargo. The lane says which rows judge and where
+training ends; the recipe (`ml.recipes`) says which days before that it learns from.
 
 - Normal lane: the test is the last `test_days` matured days. Training ends H days before the
   first of them: exactly the rows whose labels were known when the test began.
 - Alarm lane: the world has changed, so time can not be held out without losing what matters.
-  Evidence is the newest matured window, split by entity: half of the entities train, the other
-  half test, on the same days. Older rows of training entities stay in as ballast with a
-  half-life of 21 days, together at most a quarter of the evidence's weight, so that a few matured
-  days of a new concept outvote months of the old one while rare categories keep a meaning.
+  Evidence is the newest matured window, split by entity: half of the entities train up to its last
+  day, the other half test, on the same days.
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml.errors import SplitError
+from ml.evidence import Learned
+from ml.recipes import Recipe, strided
 from ml.schema import Floats, Schema
 
 HOLDOUT_SHARE = 0.1  # of training entities; 400 of 4,000 customers in the demo shop
 ALARM_TEST_SHARE = 0.5
-BALLAST = 0.25  # old rows' largest share of the evidence's weight, alarm lane
-HALF_LIVES = 5  # older rows would weigh less than 3 % of a fresh one
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Lengths in days of as_of; `every_days` strides the training days."""
+    """Lengths in days of as_of: of the label, of the normal lane's test and the alarm lane's."""
 
     horizon_days: int
     test_days: int = 14
-    window_days: int = 365
-    every_days: int = 7
     recent_days: int = 28
-    half_life_days: int = 21
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -62,18 +57,13 @@ class Parts:
 
 @dataclass(frozen=True)
 class Split:
-    """Days and entity shares of one split; days ascend.
+    """Days and entity shares of one recipe in one lane; days ascend."""
 
-    `evidence_from` set (alarm lane) means: training weights halve every `half_life_days`, and days
-    before it are ballast.
-    """
-
+    recipe: Recipe
     train_days: tuple[date, ...]
     test_days: tuple[date, ...]
     holdout_share: float
     test_share: float = 1.0  # below 1, entities are split and none is in both train and test
-    evidence_from: date | None = None
-    half_life_days: int | None = None
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -91,24 +81,21 @@ class Split:
             learns &= draws.uniform("test") >= self.test_share
         held = learns & (draws.uniform("holdout") < self.holdout_share)
         train = learns & ~held
-        weights = self._weights(time.to_numpy()[train])
+        weights = self.recipe.weights(time.to_numpy()[train], self.train_days[-1])
         rows = [table.filter(pa.array(mask)) for mask in (train, held, in_test)]
         return Parts(rows[0], rows[1], rows[2], weights)
 
-    def _weights(self, days: Any) -> Floats | None:
-        """Recency weights of training rows, shape [rows]."""
-        if self.evidence_from is None or self.half_life_days is None:
-            return None
-        age = (np.datetime64(self.train_days[-1]) - days).astype(np.float64)
-        weights = 0.5 ** (age / self.half_life_days)
-        old = days < np.datetime64(self.evidence_from)
-        evidence, ballast = weights[~old].sum(), weights[old].sum()
-        if ballast > 0:
-            weights[old] *= min(1.0, BALLAST * evidence / ballast)
-        return weights
+    def learned(self, parts: Parts, schema: Schema, windows: Windows) -> Learned:
+        """What a model has learned from, read from the rows that it was given."""
+        given = pa.concat_tables([parts.train, parts.holdout])
+        newest = pc.max(given[schema.time].cast(pa.date32())).as_py()
+        until = newest + timedelta(windows.horizon_days)
+        if self.test_share == 1:
+            return Learned(until)
+        return Learned(until, frozenset(given[schema.entity].cast(pa.string()).to_pylist()))
 
 
-def normal(as_of: date, windows: Windows, test_from: date | None = None) -> Split:
+def normal(as_of: date, windows: Windows, recipe: Recipe, test_from: date | None = None) -> Split:
     """Split by time.
 
     `test_from` is the first day that may judge; give the day after the champion's decision, because
@@ -116,50 +103,39 @@ def normal(as_of: date, windows: Windows, test_from: date | None = None) -> Spli
     refuses it.
     """
     first, last = _last_days(as_of, windows, windows.test_days)
-    training_end = first - timedelta(windows.horizon_days)
     return Split(
-        train_days=_strided(training_end, windows.window_days, windows.every_days),
+        recipe,
+        train_days=recipe.days(first - timedelta(windows.horizon_days)),
         test_days=_between(max(first, test_from or first), last),
         holdout_share=HOLDOUT_SHARE,
     )
 
 
-def alarm(as_of: date, windows: Windows, test_from: date | None = None) -> Split:
+def alarm(as_of: date, windows: Windows, recipe: Recipe, test_from: date | None = None) -> Split:
     """Split the newest matured window by entity.
 
     `test_from` is the day since which the world is believed changed, or the first one the champion
-    has not seen, whichever is later; evidence is what lies at or after it. Raises SplitError where
-    no such day has matured: there is nothing to learn the new world from yet.
+    has not seen, whichever is later. Raises SplitError where no such day has matured: there is
+    nothing to judge the new world by yet.
     """
     first, last = _last_days(as_of, windows, windows.recent_days)
     evidence_from = max(first, test_from or first)
     if evidence_from > last:
         ready = evidence_from + timedelta(windows.horizon_days)
         raise SplitError(f"no day since {evidence_from} has matured by {as_of}: wait until {ready}")
-    evidence = _between(evidence_from, last)
     return Split(
-        train_days=_with_ballast(evidence_from, last, windows),
-        test_days=evidence,
+        recipe,
+        train_days=recipe.days(last),
+        test_days=_between(evidence_from, last),
         holdout_share=HOLDOUT_SHARE,
         test_share=ALARM_TEST_SHARE,
-        evidence_from=evidence_from,
-        half_life_days=windows.half_life_days,
     )
 
 
-def refit(as_of: date, windows: Windows, gated: Split) -> Split:
-    """The gated recipe on everything matured: no test, no holdout, every entity."""
+def refit(as_of: date, windows: Windows, recipe: Recipe) -> Split:
+    """A recipe on everything matured: no test, no holdout, every entity."""
     last = as_of - timedelta(windows.horizon_days)
-    if gated.evidence_from is None:
-        days = _strided(last, windows.window_days, windows.every_days)
-        return Split(train_days=days, test_days=(), holdout_share=0.0)
-    return Split(
-        train_days=_with_ballast(gated.evidence_from, last, windows),
-        test_days=(),
-        holdout_share=0.0,
-        evidence_from=gated.evidence_from,
-        half_life_days=windows.half_life_days,
-    )
+    return Split(recipe, train_days=recipe.days(last), test_days=(), holdout_share=0.0)
 
 
 def _last_days(as_of: date, windows: Windows, days: int) -> tuple[date, date]:
@@ -168,20 +144,7 @@ def _last_days(as_of: date, windows: Windows, days: int) -> tuple[date, date]:
 
 
 def _between(first: date, last: date) -> tuple[date, ...]:
-    return tuple(first + timedelta(i) for i in range((last - first).days + 1))
-
-
-def _strided(last: date, window_days: int, every_days: int) -> tuple[date, ...]:
-    """Every n-th day, anchored at the newest so that all lanes use the freshest rows."""
-    return tuple(sorted(last - timedelta(i) for i in range(0, window_days, every_days)))
-
-
-def _with_ballast(evidence_from: date, last: date, windows: Windows) -> tuple[date, ...]:
-    """Every evidence day, and strided older days while they still weigh something."""
-    before = evidence_from - timedelta(1)
-    reach = min(windows.window_days, HALF_LIVES * windows.half_life_days)
-    older = _strided(before, reach - (last - before).days, windows.every_days)
-    return older + _between(evidence_from, last)
+    return strided(last, (last - first).days + 1, 1)
 
 
 def _among(time: pa.ChunkedArray, days: tuple[date, ...]) -> Mask:

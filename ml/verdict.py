@@ -16,8 +16,7 @@ class GatePolicy:
     min_rows: int = 500
     min_days: int = 3
     min_entities: int = 100  # fewer give no honest bootstrap
-    alpha: float = 0.2
-    candidates: int = 1  # compared for one decision; alpha is shared among them
+    alpha: float = 0.2  # shared among the candidates of one decision
     min_gain: float = 0.0025
     calibration_loss: float = 0.02  # growth of the calibration error; 14 days vary by 0.015
     slice_loss: float = 0.02
@@ -44,34 +43,45 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The decision with every check; `gain` and `lower_bound` are against `reference`.
+    """The decision about the best candidate, with every check.
 
-    `gain` is a share of the reference's log loss, `lower_bound` a mean difference in nats. All
-    three are None where the evidence was not good enough to compare.
+    `gain` is a share of the log loss of `reference`, the strongest model it has to beat;
+    `lower_bound` a mean difference to it in nats. All four are None where the evidence was not good
+    enough to compare.
     """
 
     promote: bool
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]
+    candidate: str | None = None
     reference: str | None = None
     gain: float | None = None
     lower_bound: float | None = None
 
     @classmethod
+    def refused(cls, checks: Sequence[Check]) -> "Verdict":
+        """Nothing was compared, because some check had failed before."""
+        failed = tuple(str(check) for check in checks if not check.passed)
+        unknown = ("nothing was compared: value missing (limit one reference)",)
+        return cls(False, failed or unknown, tuple(checks))
+
+    @classmethod
     def of(
         cls,
         checks: Sequence[Check],
-        reference: str | None = None,
-        gain: float | None = None,
-        lower_bound: float | None = None,
+        candidate: str,
+        reference: str,
+        gain: float,
+        lower_bound: float,
     ) -> "Verdict":
-        """Promote when something was compared and no check failed."""
+        """Promote when no check failed."""
         failed = tuple(str(check) for check in checks if not check.passed)
-        if failed or reference is None or gain is None or lower_bound is None:
-            reasons = failed or ("nothing was compared: value missing (limit one reference)",)
-            return cls(False, reasons, tuple(checks), reference, gain, lower_bound)
-        won = f"log loss {gain:.2%} below {reference}'s, at least {lower_bound:.5f} nats per row"
-        return cls(True, (won,), tuple(checks), reference, gain, lower_bound)
+        won = (
+            f"recipe {candidate}: log loss {gain:.2%} below {reference}'s, at least "
+            f"{lower_bound:.5f} nats per row",
+        )
+        compared = (candidate, reference, gain, lower_bound)
+        return cls(not failed, failed or won, tuple(checks), *compared)
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold."""

@@ -7,10 +7,13 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from declared_base import Declared, Positive
+from declared_learning import Gate, Retrain, Train, Trial
 
 DATA_TYPES = {
     "varchar": "string",
@@ -23,13 +26,6 @@ DATA_TYPES = {
 }
 DECIMAL = re.compile(r"decimal\((\d{1,2}),\s*(\d{1,2})\)")
 MOST_OPTIONS = 40  # that a message lists
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Declared(BaseModel):
-    """Base of all declarations: unknown keys are mistakes, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Test(Declared):
@@ -155,46 +151,10 @@ class Label(Declared):
     horizon_days: Positive
 
 
-class Train(Declared):
-    """How a candidate is trained; days are as_of days, `window_days` is a maximum."""
-
-    window_days: Positive = 365
-    every_days: Positive = 7
-    min_rows: Positive = 5000
-    estimator: Literal["tabular"] = "tabular"
-    seed: int = 7
-
-
-class Gate(Declared):
-    """What a candidate is judged by before it goes live."""
-
-    metric: Literal["log_loss"] = "log_loss"
-    test_days: Positive = 14
-    min_rows: Positive = 500
-    slices: tuple[str, ...] = ()
-
-
 class Drift(Declared):
     """How drift is watched: `window_days` of current rows against the champion's training rows."""
 
     window_days: Positive = 7
-
-
-class Retrain(Declared):
-    """When a failed check leads to training; a cooldown defers, never drops."""
-
-    cooldown_days: Positive = 7
-    max_attempts: Positive = 3
-
-
-class Trial(Declared):
-    """How a new champion is watched: the one before it scores the same rows for `days` days.
-
-    max_row_ms: milliseconds of prediction per row above which it goes back; no limit by default.
-    """
-
-    days: Annotated[int, Field(ge=2)] = 14
-    max_row_ms: Annotated[float, Field(gt=0)] | None = None
 
 
 class Meta(Declared):

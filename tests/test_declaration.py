@@ -306,6 +306,10 @@ MODEL = "repeat_purchase.config.meta.model"
         (("label", "horizon_days"), "two weeks", "label.horizon_days", "valid integer"),
         (("drift",), {"windows_days": 7}, "drift.windows_days", "unknown key"),
         (("retrain", "cooldown_days"), -1, "retrain.cooldown_days", "greater than or equal"),
+        (("retrain", "budget"), 29, "retrain.budget", "less than or equal to 28"),
+        (("retrain", "challenge_days_max"), 3, "retrain.challenge_days_max", "challenge_days, 7"),
+        (("retrain", "challenge_day"), 3, "retrain.challenge_day", "did you mean 'challenge_day"),
+        (("train", "recipes"), "recent", "train.recipes", "valid tuple"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_model_is_named(
@@ -318,6 +322,24 @@ def test_a_mistake_of_a_model_is_named(
     error = mistake(edited)
     assert (error.file, error.key) == (EXPOSURES, f"{MODEL}.{key}")
     assert error.value == (value[0] if isinstance(value, list) else error.value)
+    assert fix in error.fix
+
+
+@pytest.mark.parametrize(
+    ("recipes", "key", "fix"),
+    [
+        (["widow"], "train.recipes.0", "'window', 'fading', 'recent' or 'change'"),
+        ([], "train.recipes", "name each of window, fading, recent, change once at most"),
+        (["change"], "train.recipes", "without an alarm there is no change point"),
+        (["recent", "recent"], "train.recipes", "once at most"),
+    ],
+)
+def test_recipes_that_cannot_be_trained_are_named(
+    edited, recipes: list[str], key: str, fix: str
+) -> None:
+    model(edited)["train"]["recipes"] = recipes
+    error = mistake(edited)
+    assert (error.file, error.key) == (EXPOSURES, f"{MODEL}.{key}")
     assert fix in error.fix
 
 

@@ -45,7 +45,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
 
     @asset(**common, deps=inputs, kinds={"ducklake"})
     def training_set(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
-        """Manifest of the rows that a candidate learns from and is judged by; no copy of them."""
+        """Manifest of the rows that candidates learn from and are judged by; no copy of them."""
         manifest = training_sets.build(lake, model, day_of(context))
         reached("training-set-kept")
         return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
@@ -54,16 +54,17 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
     def candidate(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
-        """A network trained on the training set, as a registered version."""
-        row = candidates.train(lake, registry, model, day_of(context), lake.threads)
-        url = registry.version_url(model.name, row["version"])
-        return MaterializeResult(metadata={**described(row), "version_url": MetadataValue.url(url)})
+        """A network for each recipe of the training set, as registered versions."""
+        rows = candidates.train(lake, registry, model, day_of(context), lake.threads)
+        urls = {r: registry.version_url(model.name, row["version"]) for r, row in rows.items()}
+        links = {f"url_{recipe}": MetadataValue.url(url) for recipe, url in urls.items()}
+        return MaterializeResult(metadata={"candidates": table(list(rows.values())), **links})
 
     @asset(**common, deps=[candidate], kinds={"lightgbm", "mlflow"}, pool=HEAVY)
     def evaluation(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
-        """Candidate, champion and baselines on the same matured rows that none has seen."""
+        """Candidates, champion and baselines on the same matured rows that none has seen."""
         found = evaluations.evaluate(lake, registry, model, day_of(context), lake.threads)
         reached("evaluated")
         return MaterializeResult(

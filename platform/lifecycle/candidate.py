@@ -1,6 +1,7 @@
 """Train and register versions; a version that exists already is not trained again."""
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -18,22 +19,25 @@ from resources.lake import Lake
 from resources.registry import Registry, Version
 
 DOCUMENT = "training_set.json"  # of every version's MLflow run
-IDENTITY = ("kind", "as_of", "training_set")  # tags that two versions never share
+IDENTITY = ("kind", "as_of", "training_set", "recipe")  # tags that two versions never share
 
 
-def train(lake: Lake, registry: Registry, model: MlModel, as_of: date, threads: int) -> dict:
-    """Train the candidate of a decision day; returns its row of `ledger.versions`."""
+def train(
+    lake: Lake, registry: Registry, model: MlModel, as_of: date, threads: int
+) -> dict[str, dict[str, Any]]:
+    """Train the candidates of a decision day; returns rows of `ledger.versions` by recipe."""
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
-    found = version_row(lake, model, as_of, "candidate")
-    if found and found["training_set"] == manifest["id"]:
-        return found
-    split = training_set.split_from(model, manifest)
-    parts, columns = training_set.rows_of(lake, model, manifest, split)
     config = TrainConfig(seed=model.train.seed, threads=threads)
-    return fit_and_register(
-        lake, registry, model, manifest, "candidate", parts.train, parts.holdout, columns, config,
-        parts.weights,
-    )  # fmt: skip
+    found = versions(lake, model, manifest, "candidate")
+    for recipe in manifest["recipes"]:
+        if recipe not in found:
+            split = training_set.split_from(manifest, recipe)
+            parts, columns = training_set.rows_of(lake, model, manifest, split)
+            found[recipe] = fit_and_register(
+                lake, registry, model, {**manifest, "recipe": recipe}, "candidate",
+                parts.train, parts.holdout, columns, config, parts.weights,
+            )  # fmt: skip
+    return {recipe: found[recipe] for recipe in manifest["recipes"]}
 
 
 def fit_and_register(
@@ -50,13 +54,14 @@ def fit_and_register(
 ) -> dict:
     """Fit, log, register, and write the version's row; kind: `candidate` or `refit`.
 
-    A version that a process registered before it ended, too early for its row, gets its row now.
+    manifest: the training set's, with the `recipe` that the rows were chosen by. A version that a
+    process registered before it ended, too early for its row, gets its row now.
     """
     as_of = date.fromisoformat(manifest["as_of"])
     tags = version_tags(manifest, kind)
     made = registry.adopted(model.name, {name: tags[name] for name in IDENTITY})
     if made is None:
-        with registry.run(model.name, f"{as_of} {kind}", tags) as run_id:
+        with registry.run(model.name, f"{as_of} {kind} {manifest['recipe']}", tags) as run_id:
             learn = estimator(model.train.estimator).fit
             fitted = learn(rows, holdout, columns, config, registry.tracker(run_id), weights)
             registry.document(run_id, DOCUMENT, store.encoded(manifest))
@@ -66,6 +71,8 @@ def fit_and_register(
         "as_of": as_of,
         "kind": kind,
         "lane": manifest["lane"],
+        "recipe": manifest["recipe"],
+        "features": manifest["dbt"][model.features.table],
         "mlflow_run": made.run_id,
         "training_set": manifest["id"],
         "snapshot": int(made.tags["snapshot"]),
@@ -75,14 +82,16 @@ def fit_and_register(
     return {"model": model.name, "version": made.version, **row}
 
 
-def version_row(lake: Lake, model: MlModel, as_of: date, kind: str) -> dict | None:
-    """Return the newest version of a kind that was trained for a decision day, or None."""
+def versions(
+    lake: Lake, model: MlModel, manifest: Mapping[str, Any], kind: str
+) -> dict[str, dict[str, Any]]:
+    """Return the versions of a kind that were trained from a training set, by recipe."""
     found = lake.rows(
-        """select * from ledger.versions where model = ? and as_of = ? and kind = ?
-        order by version desc limit 1""",
-        [model.name, as_of, kind],
+        """select * from ledger.versions
+        where model = ? and as_of = ? and kind = ? and training_set = ? order by version""",
+        [model.name, manifest["as_of"], kind, manifest["id"]],
     )
-    return found[0] if found else None
+    return {row["recipe"]: row for row in found}
 
 
 def manifest_of(lake: Lake, registry: Registry, model: MlModel, version: int) -> dict[str, Any]:
@@ -102,6 +111,7 @@ def version_tags(manifest: dict[str, Any], kind: str) -> dict[str, str]:
         "kind": kind,
         "as_of": manifest["as_of"],
         "lane": manifest["lane"],
+        "recipe": manifest["recipe"],
         "reasons": "; ".join(manifest["reasons"]),
         "training_set": manifest["id"],
         "snapshot": str(manifest["snapshot"]),

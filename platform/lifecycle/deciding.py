@@ -10,12 +10,17 @@ from assets.partitions import days_between
 from declaration import MlModel
 from examples import count_labelled
 from lifecycle import monitoring, store
+from lifecycle.offered import declared, resting
 from lifecycle.quality import blocked_days, held_findings
 from lifecycle.splits import champion_decided_on, split_of
-from lifecycle.tested import failed_findings, unfit_days, without
+from lifecycle.tested import MADE_BY, checksums_of, failed_findings, unfit_days, without
 from ml import policy
+from ml.cadence import Cadence, Training
 from ml.incident import Finding
+from ml.recipes import WINDOW, Recipe
 from resources.lake import Lake
+
+RECALLED = 32  # trainings: more than a budget holds, or a cadence needs to reach its longest
 
 
 def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.Decision:
@@ -32,9 +37,7 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
     decision = policy.decide(
         evidence(lake, model, as_of),
         history(lake, model, as_of, in_flight),
-        policy.RetrainPolicy(
-            model.train.min_rows, model.retrain.cooldown_days, model.gate.test_days // 2
-        ),
+        policy_of(lake, model, as_of),
     )
     row = {
         "kind": decision.kind,
@@ -48,9 +51,23 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
     return decision
 
 
+def policy_of(lake: Lake, model: MlModel, as_of: date) -> policy.RetrainPolicy:
+    """Return what a model declares, and the recipes that make sense on a day."""
+    retrain = model.retrain
+    return policy.RetrainPolicy(
+        min_rows=model.train.min_rows,
+        cooldown_days=retrain.cooldown_days,
+        recipes=tuple(recipe.name for recipe in declared(lake, model, as_of)),
+        min_unseen_days=model.gate.test_days // 2,
+        cadence=Cadence(retrain.challenge_days, retrain.challenge_days_max),
+        budget=retrain.budget,
+    )
+
+
 def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
     """Return what is known at the end of a day."""
-    split = split_of(model, as_of, "normal", None)
+    widest = Recipe(WINDOW, model.train.window_days, model.train.every_days)
+    split = split_of(model, as_of, "normal", None, widest)
     blocked = blocked_days(lake, model)
     left_out = blocked | unfit_days(lake, model, split.train_days).keys()
     rows = count_labelled(lake, model, without(split.train_days, left_out))
@@ -64,9 +81,37 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
         for c in found["checks"]
         if not c["passed"] and c["name"] != "incidents"
     )
-    incidents = TypeAdapter(tuple[Finding, ...]).validate_python(found["findings"])
-    unseen = unseen_days(lake, model, as_of, blocked)
-    return policy.Evidence(as_of, rows, True, unseen, failed, incidents)
+    return policy.Evidence(
+        as_of,
+        rows,
+        has_champion=True,
+        unseen_days=unseen_days(lake, model, as_of, blocked),
+        failed=failed,
+        incidents=TypeAdapter(tuple[Finding, ...]).validate_python(found["findings"]),
+        features_changed=features_changed(lake, model, as_of),
+        resting=resting(lake, model, as_of),
+    )
+
+
+def features_changed(lake: Lake, model: MlModel, as_of: date) -> str | None:
+    """Say how today's features differ from what the champion and the last candidates learned from.
+
+    None where they do not, or while days of the training window are still those of older SQL.
+    """
+    table, now = model.features.table, model.features_checksum
+    days = days_between(as_of - timedelta(days=model.train.window_days - 1), as_of)
+    if set(checksums_of(lake, table, days).values()) != {now}:
+        return None
+    live = ledger.champion_on(lake, model.name, as_of)
+    learned = lake.rows(
+        """select version, features from ledger.versions
+        where model = ? and as_of < ? order by version = ? desc, version desc limit 2""",
+        [model.name, as_of, live],
+    )
+    if not learned or now in {row["features"] for row in learned}:
+        return None
+    old = str(learned[0]["features"])[:MADE_BY]
+    return f"{table} is made by {now[:MADE_BY]}, version {live} learned from {old}"
 
 
 def unseen_days(lake: Lake, model: MlModel, as_of: date, blocked: set[date]) -> int:
@@ -80,19 +125,33 @@ def unseen_days(lake: Lake, model: MlModel, as_of: date, blocked: set[date]) -> 
 
 
 def history(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.History:
-    """Return what came before a day: its previous decision and the last training."""
+    """Return what came before a day: its previous decision and the last trainings."""
     previous = lake.rows(
         """select evidence from ledger.decisions where model = ? and as_of < ?
         order by as_of desc limit 1""",
         [model.name, as_of],
     )
-    trained = lake.rows(
-        "select max(as_of) as as_of from ledger.promotions where model = ? and as_of < ?",
-        [model.name, as_of],
-    )
     last = policy.from_json(previous[0]["evidence"]) if previous else None
     return policy.History(
         previous=policy.Previous(last.as_of, last.kind, last.pending) if last else None,
-        last_training=trained[0]["as_of"],
+        trainings=trainings(lake, model, as_of),
         in_flight=in_flight,
+    )
+
+
+def trainings(lake: Lake, model: MlModel, as_of: date) -> tuple[Training, ...]:
+    """Return the last trainings before a day that came to a verdict, oldest first."""
+    found = lake.rows(
+        """select p.as_of, p.promoted, d.evidence
+        from ledger.promotions as p left join ledger.decisions as d using (model, as_of)
+        where model = ? and as_of < ? order by as_of desc limit ?""",
+        [model.name, as_of, RECALLED],
+    )
+    return tuple(
+        Training(
+            row["as_of"],
+            row["promoted"],
+            alarm=row["evidence"] is not None and policy.from_json(row["evidence"]).by_alarm,
+        )
+        for row in reversed(found)
     )

@@ -1,4 +1,4 @@
-"""Judge a candidate on matured rows that neither it nor the champion has seen; keep every score."""
+"""Score candidates on matured rows that neither they nor the champion have seen; keep it all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,14 @@ from errors import NoEvidenceError
 from examples import replace_days
 from lifecycle import candidate, store, training_set
 from lifecycle.reload import reloaded_predictions
-from ml import evaluation, figures
+from ml import evaluation, figures, gate
 from ml.baselines import fit_baselines
-from ml.schema import Floats, Schema
-from ml.splits import Parts
+from ml.schema import Floats
 from ml.tabular import TrainConfig
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
 WHAT = "evaluations"
-CANDIDATE, CHAMPION = "candidate", "champion"
 
 
 @dataclass(frozen=True)
@@ -37,30 +35,35 @@ class Evaluated:
 def evaluate(
     lake: Lake, registry: Registry, model: MlModel, as_of: date, threads: int
 ) -> Evaluated:
-    """Score candidate, champion and baselines on the test rows; keep predictions and metrics."""
+    """Score candidates, champion and baselines on the test rows; keep predictions and metrics."""
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
-    split = training_set.split_from(model, manifest)
+    trained = _versions(lake, model, manifest)
+    split = training_set.split_from(manifest, next(iter(manifest["recipes"])))
     parts, columns = training_set.rows_of(lake, model, manifest, split)
-    row = candidate.version_row(lake, model, as_of, "candidate")
-    if row is None:
-        raise NoEvidenceError(f"{model.name}: no candidate of {as_of}: materialize it first")
     if not parts.test.num_rows:
-        store.keep(lake, model, WHAT, as_of, {"candidate": row["version"], "rows": 0})
+        store.keep(lake, model, WHAT, as_of, {"candidates": trained, "rows": 0})
         return Evaluated([], {})
-    predictions, difference = _predictions(registry, model, manifest, row, parts, columns, threads)
+    predictions = _predictions(registry, model, manifest, trained, parts.test)
+    labels = columns.labels(parts.test)
+    best = gate.best(labels, {r: predictions[gate.candidate_name(r)] for r in trained})
+    given = predictions[gate.candidate_name(best)]
+    again = reloaded_predictions(registry, model.name, trained[best], parts.test)
+    config = TrainConfig(seed=model.train.seed, threads=threads)
+    for name, baseline in fit_baselines(parts, columns, config).items():
+        predictions[name] = baseline.predict(parts.test)
     found = evaluation.evaluate(parts.test, columns, predictions, model.gate.slices)
     document = {
-        "candidate": row["version"],
+        "candidates": trained,
         "champion": manifest["champion"],
         "rows": parts.test.num_rows,
-        "reload_difference": difference,
+        "best": best,
+        "reload_differences": {best: float(np.abs(again - given).max())},
         **found.to_dict(),
     }
     store.keep(lake, model, WHAT, as_of, document)
     reached("evaluation-kept")
     _keep_predictions(lake, model, as_of, parts.test, predictions)
     scores = [{"model": name, **vars(metrics)} for name, metrics in found.metrics.items()]
-    labels = columns.labels(parts.test)
     drawn = {
         "calibration": figures.calibration_plot(found),
         "comparison": figures.comparison_plot(found, labels, predictions),
@@ -68,26 +71,30 @@ def evaluate(
     return Evaluated(scores, drawn)
 
 
+def _versions(lake: Lake, model: MlModel, manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return the candidates' versions by recipe; raises NoEvidenceError where one is missing."""
+    found = candidate.versions(lake, model, manifest, "candidate")
+    missing = [recipe for recipe in manifest["recipes"] if recipe not in found]
+    if missing:
+        raise NoEvidenceError(
+            f"{model.name}: no candidate of {manifest['as_of']} for {', '.join(missing)}: "
+            "materialize it first"
+        )
+    return {recipe: found[recipe]["version"] for recipe in manifest["recipes"]}
+
+
 def _predictions(
     registry: Registry,
     model: MlModel,
-    manifest: dict[str, Any],
-    row: dict[str, Any],
-    parts: Parts,
-    columns: Schema,
-    threads: int,
-) -> tuple[dict[str, Floats], float]:
-    fitted = registry.load(model.name, row["version"])
-    predictions = {CANDIDATE: fitted.predict(parts.test)}
-    again = reloaded_predictions(registry, model.name, row["version"], parts.test)
-    difference = float(np.abs(again - predictions[CANDIDATE]).max())
+    manifest: Mapping[str, Any],
+    trained: Mapping[str, int],
+    test: pa.Table,
+) -> dict[str, Floats]:
+    """Return what candidates and champion say about the test rows."""
+    named = {gate.candidate_name(recipe): version for recipe, version in trained.items()}
     if manifest["champion"] is not None:
-        live = registry.load(model.name, manifest["champion"])
-        predictions[CHAMPION] = live.predict(parts.test)
-    config = TrainConfig(seed=model.train.seed, threads=threads)
-    for name, baseline in fit_baselines(parts, columns, config).items():
-        predictions[name] = baseline.predict(parts.test)
-    return predictions, difference
+        named[gate.CHAMPION] = manifest["champion"]
+    return {name: registry.load(model.name, v).predict(test) for name, v in named.items()}
 
 
 def _keep_predictions(

@@ -1,5 +1,6 @@
 """The gate's verdict as a row of the ledger; what is promoted is refitted on all that matured."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -8,11 +9,9 @@ import ledger
 from commit_points import reached
 from declaration import MlModel
 from lifecycle import candidate, champions, evaluation, monitoring, store, training_set
-from lifecycle.splits import windows_of
+from lifecycle.splits import decided_on, windows_of
 from ml import gate, splits
-from ml.evidence import Evidence, Scored
-from ml.schema import Schema
-from ml.splits import Parts
+from ml.evidence import Evidence, Learned, Scored
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -20,29 +19,28 @@ from resources.registry import Registry
 def judge(
     lake: Lake, registry: Registry, model: MlModel, as_of: date, threads: int
 ) -> dict[str, Any]:
-    """Decide whether a decision day's candidate goes live, and write the verdict.
+    """Decide whether a decision day's best candidate goes live, and write the verdict.
 
     A day that was judged keeps its verdict. Returns promoted, version, reasons and checks.
     """
     found = ledger.verdict_on(lake, model.name, as_of)
-    row = candidate.version_row(lake, model, as_of, "candidate")
-    if found and row and found["candidate"] == row["version"]:
-        return found
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
+    trained = candidate.versions(lake, model, manifest, "candidate")
+    if found and found["candidate"] in {row["version"] for row in trained.values()}:
+        return found
     document = store.kept(lake, model, evaluation.WHAT, as_of)
-    split = training_set.split_from(model, manifest)
-    parts, columns = training_set.rows_of(lake, model, manifest, split)
-    shown = _evidence(lake, model, as_of, manifest, document, parts, columns)
+    shown = evidence(lake, model, manifest, document)
     policy = gate.GatePolicy(min_rows=model.gate.min_rows, seed=model.train.seed)
     verdict = gate.decide(shown, policy)
-    version, reasons = document["candidate"], list(verdict.reasons)
+    judged = verdict.candidate or next(iter(document["candidates"]))
+    version, reasons = document["candidates"][judged], list(verdict.reasons)
     promoted = verdict.promote
     if promoted:
-        version, refused = _refit(lake, registry, model, manifest, version, parts, threads)
+        version, refused = _refit(lake, registry, model, manifest, judged, version, threads)
         promoted, reasons = refused is None, [*reasons, *([refused] if refused else [])]
     kept = {
         "version": version,
-        "candidate": document["candidate"],
+        "candidate": document["candidates"][judged],
         "promoted": promoted,
         "lane": manifest["lane"],
         "reasons": reasons,
@@ -62,28 +60,41 @@ def reconcile(lake: Lake, registry: Registry, model: MlModel) -> None:
         registry.point(model.name, live)
 
 
-def _evidence(
-    lake: Lake,
-    model: MlModel,
-    as_of: date,
-    manifest: dict[str, Any],
-    document: dict[str, Any],
-    parts: Parts,
-    columns: Schema,
+def evidence(
+    lake: Lake, model: MlModel, manifest: Mapping[str, Any], document: Mapping[str, Any]
 ) -> Evidence:
-    """Put what the evaluation kept before the gate; what was not kept is missing, never guessed."""
-    scored = {
-        name: Scored.of(rows, columns, rows["prediction"].to_numpy())
-        for name, rows in evaluation.kept_predictions(lake, model, as_of).items()
+    """Put what the evaluation kept before the gate; what was not kept is missing, never guessed.
+
+    What each candidate has learned from is read from its training rows, not from what was planned.
+    """
+    as_of, windows = date.fromisoformat(manifest["as_of"]), windows_of(model)
+    learned = {}
+    for recipe in reversed(manifest["recipes"]):  # the first's parts are those that stay
+        split = training_set.split_from(manifest, recipe)
+        parts, columns = training_set.rows_of(lake, model, manifest, split)
+        learned[recipe] = split.learned(parts, columns, windows)
+    rows = evaluation.kept_predictions(lake, model, as_of)
+    live = decided_on(lake, model, manifest["champion"])
+
+    def scored(name: str, source: Learned | None) -> Scored | None:
+        if name not in rows:
+            return None
+        return Scored.of(rows[name], columns, rows[name]["prediction"].to_numpy(), source)
+
+    candidates = {r: scored(gate.candidate_name(r), learned[r]) for r in manifest["recipes"]}
+    baselines = {
+        name: scored(name, learned[next(iter(candidates))]) for name in gate.FIRST_MODEL_BEATS
     }
     return Evidence.of(
         parts.test,
         columns,
-        candidate=scored.pop(evaluation.CANDIDATE, None),
-        champion=scored.pop(evaluation.CHAMPION, None),
+        as_of=as_of,
+        horizon_days=model.label.horizon_days,
+        candidates=candidates,
+        champion=scored(gate.CHAMPION, Learned(live) if live else None),
         first=manifest["champion"] is None,
-        reload_difference=document.get("reload_difference"),
-        baselines=scored,
+        reload_differences=document.get("reload_differences", {}),
+        baselines={name: found for name, found in baselines.items() if found},
         slices=model.gate.slices,
     )
 
@@ -93,21 +104,22 @@ def _refit(
     registry: Registry,
     model: MlModel,
     manifest: dict[str, Any],
+    recipe: str,
     judged: int,
-    parts: Parts,
     threads: int,
 ) -> tuple[int, str | None]:
     """Train the gated recipe on everything matured; returns its version and why it is refused."""
     as_of = date.fromisoformat(manifest["as_of"])
     gated = registry.load(model.name, judged)
-    split = splits.refit(as_of, windows_of(model), training_set.split_from(model, manifest))
+    test, _ = training_set.rows_of(lake, model, manifest, training_set.split_from(manifest, recipe))
+    split = splits.refit(as_of, windows_of(model), training_set.recipe_from(manifest, recipe))
     everything, columns = training_set.rows_of(lake, model, manifest, split)
     made = candidate.fit_and_register(
-        lake, registry, model, manifest, "refit", everything.train, None, columns,
-        replace(gated.refit_config, threads=threads), everything.weights,
+        lake, registry, model, {**manifest, "recipe": recipe}, "refit", everything.train, None,
+        columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])
-    agreement = gate.refit_agrees(gated.predict(parts.test), fitted.predict(parts.test))
+    agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
     monitoring.calibrate(
         lake, registry, model, fitted, split.train_days[-1], manifest["snapshot"],
         made["mlflow_run"],

@@ -3,8 +3,9 @@
 from datetime import date, timedelta
 
 from declaration import MlModel
-from lifecycle.champions import promoted_on, rival_of
+from lifecycle.champions import rival_of
 from ml import splits
+from ml.recipes import Recipe
 from resources.lake import Lake
 
 
@@ -13,15 +14,15 @@ def windows_of(model: MlModel) -> splits.Windows:
     return splits.Windows(
         horizon_days=model.label.horizon_days,
         test_days=model.gate.test_days,
-        window_days=model.train.window_days,
-        every_days=model.train.every_days,
     )
 
 
-def split_of(model: MlModel, as_of: date, lane: str, judged_from: date | None) -> splits.Split:
-    """Return a decision day's split; days before `judged_from` do not judge."""
+def split_of(
+    model: MlModel, as_of: date, lane: str, judged_from: date | None, recipe: Recipe
+) -> splits.Split:
+    """Return a recipe's split on a decision day; days before `judged_from` do not judge."""
     make = splits.alarm if lane == "alarm" else splits.normal
-    return make(as_of, windows_of(model), judged_from)
+    return make(as_of, windows_of(model), recipe, judged_from)
 
 
 def judged_from(lake: Lake, model: MlModel, as_of: date, lane: str) -> date | None:
@@ -47,9 +48,15 @@ def alarm_since(lake: Lake, model: MlModel, as_of: date) -> date | None:
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:
-    """Return the day as of which the version that a candidate of `day` has to beat was promoted.
+    """Return the day on which what a candidate of `day` has to beat was trained, None before it.
 
-    None before the first. What has been rolled back to learned from labels up to its own promotion.
+    What it has learned from reaches up to that day, however often it was live since.
     """
-    version = rival_of(lake, model.name, day)
-    return None if version is None else promoted_on(lake, model.name, version)
+    return decided_on(lake, model, rival_of(lake, model.name, day))
+
+
+def decided_on(lake: Lake, model: MlModel, version: int | None) -> date | None:
+    """Return the decision day that a version was trained for, None where nobody knows."""
+    query = "select as_of from ledger.versions where model = ? and version = ?"
+    found = lake.rows(query, [model.name, version]) if version is not None else []
+    return found[0]["as_of"] if found else None

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,11 +15,13 @@ from errors import NoEvidenceError
 from examples import labelled, schema
 from lifecycle import guard, store
 from lifecycle.champions import rival_of
+from lifecycle.offered import offered
 from lifecycle.quality import blocked_days
 from lifecycle.splits import judged_from, split_of, windows_of
 from lifecycle.tested import unfit_days, without
 from ml import splits
 from ml.fingerprint import by_day
+from ml.recipes import Recipe, distinct
 from ml.schema import Schema
 from resources.lake import Lake
 from resources.settings import CHECKOUT
@@ -29,25 +31,26 @@ COLUMNS = {"feature_columns", "label_columns"}  # the manifest names types, dbt'
 
 
 def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
-    """Choose the rows of a decision day and keep their manifest.
+    """Choose the rows of a decision day's recipes and keep their manifest.
 
-    The manifest names snapshot, split, a hash per day, columns, dbt checksums, code commit, and the
-    days left out with why. Raises NoEvidenceError for too few rows, or for days that different dbt
-    models have made; UnsoundRowsError for rows that break a declared rule.
+    The manifest names snapshot, recipes, days, a hash per day, columns, dbt checksums, code commit,
+    and the days left out with why. Raises NoEvidenceError for too few rows, or for days that
+    different dbt models have made; UnsoundRowsError for rows that break a declared rule.
     """
     lane, reasons = decided(lake, model, as_of)
     first = judged_from(lake, model, as_of, lane)
-    split = split_of(model, as_of, lane, first)
+    recipes = offered(lake, model, as_of)
+    each = [split_of(model, as_of, lane, first, recipe) for recipe in recipes]
+    later = [splits.refit(as_of, windows_of(model), recipe) for recipe in recipes]
     snapshot = lake.snapshot()
-    learned = sorted({*split.days, *splits.refit(as_of, windows_of(model), split).days})
+    learned = sorted({day for split in (*each, *later) for day in split.days})
     blocked = sorted(blocked_days(lake, model) & set(learned))
     unfit = unfit_days(lake, model, learned, snapshot)
     used = without(learned, {*blocked, *unfit})
     rows = sound_rows(lake, model, used, snapshot)
-    rows = guard.rows_without(rows, model.time, without(used, split.days))
-    columns = schema(model, rows)
-    parts = split.parts(rows, columns)
-    require_rows(model, as_of, parts)
+    chosen = worth_training(model, as_of, each, rows)
+    days = {day for split in chosen for day in split.days}
+    rows = guard.rows_without(rows, model.time, without(used, days))
     manifest = {
         "model": model.name,
         "as_of": as_of.isoformat(),
@@ -55,22 +58,61 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
         "reasons": reasons,
         "champion": rival_of(lake, model.name, as_of),
         "judged_from": first and first.isoformat(),
-        "spec": json.loads(model.model_dump_json(exclude=COLUMNS)),
-        "windows": vars(windows_of(model)),
-        "train_days": [day.isoformat() for day in split.train_days],
-        "test_days": [day.isoformat() for day in split.test_days],
         "blocked_days": [day.isoformat() for day in blocked],
         "unfit_days": {day.isoformat(): why for day, why in unfit.items()},
-        "columns": {name: guard.types_of(rows)[name] for name in columns.features},
-        "rows": {name: getattr(parts, name).num_rows for name in ("train", "holdout", "test")},
-        "partitions": by_day(rows, model.time),
         "dbt": checksums(lake, model, used, snapshot),
-        "commit": commit(),
+        **contents(model, chosen, rows),
     }
     manifest["id"] = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     manifest["snapshot"] = snapshot
     store.keep(lake, model, WHAT, as_of, manifest)
     return manifest
+
+
+def contents(
+    model: MlModel, chosen: Mapping[splits.Split, Mapping[str, int]], rows: pa.Table
+) -> dict[str, Any]:
+    """Return what the manifest says about the recipes, their rows, and the code that read them."""
+    trained = sorted({day for split in chosen for day in split.train_days})
+    return {
+        "spec": json.loads(model.model_dump_json(exclude=COLUMNS)),
+        "windows": vars(windows_of(model)),
+        "recipes": {split.recipe.name: described(split.recipe, n) for split, n in chosen.items()},
+        "train_days": [day.isoformat() for day in trained],
+        "test_days": [day.isoformat() for day in next(iter(chosen)).test_days],
+        "columns": {name: guard.types_of(rows)[name] for name in schema(model, rows).features},
+        "partitions": by_day(rows, model.time),
+        "commit": commit(),
+    }
+
+
+def described(recipe: Recipe, rows: Mapping[str, int]) -> dict[str, Any]:
+    """Return a recipe as the manifest has it."""
+    values = {name: value for name, value in vars(recipe).items() if name != "name"}
+    return {**values, "since": recipe.since and recipe.since.isoformat(), "rows": dict(rows)}
+
+
+def worth_training(
+    model: MlModel, as_of: date, offers: Sequence[splits.Split], rows: pa.Table
+) -> dict[splits.Split, dict[str, int]]:
+    """Return the splits that teach different things from enough rows, and their rows by use.
+
+    Raises NoEvidenceError where none has the rows that the model asks for.
+    """
+    columns = schema(model, rows)
+    available = set(rows[model.time].cast(pa.date32()).unique().to_pylist())
+    by_recipe = {split.recipe: split for split in offers}
+    last = max((split.train_days[-1] for split in offers), default=as_of)
+    different = distinct(list(by_recipe), last, available)
+    counts = {by_recipe[r]: counted(by_recipe[r].parts(rows, columns)) for r in different}
+    learned = {split: rows["train"] + rows["holdout"] for split, rows in counts.items()}
+    enough = {s: rows for s, rows in counts.items() if learned[s] >= model.train.min_rows}
+    if not enough:
+        raise NoEvidenceError(
+            f"{model.name} {as_of}: {max(learned.values(), default=0)} training rows have matured, "
+            f"train.min_rows is {model.train.min_rows}: wait, or lower it"
+        )
+    return enough
 
 
 def sound_rows(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) -> pa.Table:
@@ -80,18 +122,13 @@ def sound_rows(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) 
     return rows
 
 
-def require_rows(model: MlModel, as_of: date, parts: splits.Parts) -> None:
-    """Raise NoEvidenceError where fewer rows have matured than the model asks for."""
-    found = parts.train.num_rows + parts.holdout.num_rows
-    if found < model.train.min_rows:
-        raise NoEvidenceError(
-            f"{model.name} {as_of}: {found} training rows have matured, train.min_rows is "
-            f"{model.train.min_rows}: wait, or lower it"
-        )
+def counted(parts: splits.Parts) -> dict[str, int]:
+    """Return the number of rows by use."""
+    return {name: getattr(parts, name).num_rows for name in ("train", "holdout", "test")}
 
 
 def rows_of(
-    lake: Lake, model: MlModel, manifest: dict[str, Any], split: splits.Split
+    lake: Lake, model: MlModel, manifest: Mapping[str, Any], split: splits.Split
 ) -> tuple[splits.Parts, Schema]:
     """Return the labelled rows of a split, read at the manifest's snapshot, and their columns."""
     snapshot = manifest["snapshot"]
@@ -102,15 +139,23 @@ def rows_of(
     return split.parts(rows, columns), columns
 
 
-def split_from(model: MlModel, manifest: dict[str, Any]) -> splits.Split:
-    """Return the split that a manifest was made with."""
+def split_from(manifest: Mapping[str, Any], recipe: str) -> splits.Split:
+    """Return the split of a recipe that a manifest was made with."""
+    make = splits.alarm if manifest["lane"] == "alarm" else splits.normal
     first = manifest["judged_from"]
-    return split_of(
-        model,
+    return make(
         date.fromisoformat(manifest["as_of"]),
-        manifest["lane"],
+        splits.Windows(**manifest["windows"]),
+        recipe_from(manifest, recipe),
         date.fromisoformat(first) if first else None,
     )
+
+
+def recipe_from(manifest: Mapping[str, Any], name: str) -> Recipe:
+    """Return a recipe as a manifest describes it."""
+    kept = manifest["recipes"][name]
+    since = kept["since"] and date.fromisoformat(kept["since"])
+    return Recipe(name, kept["window_days"], kept["every_days"], kept["half_life_days"], since)
 
 
 def decided(lake: Lake, model: MlModel, as_of: date) -> tuple[str, list[str]]:

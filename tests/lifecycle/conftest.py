@@ -15,7 +15,8 @@ import pytest
 from scipy.special import expit
 
 import ledger
-from declaration import Features, Gate, Label, MlModel, Train
+from declaration import Features, Label, MlModel
+from declared_learning import Gate, Retrain, Train
 from lifecycle import (
     candidate,
     deciding,
@@ -46,8 +47,9 @@ MODEL = MlModel(
     time="as_of",
     features=Features(table="customer_features"),
     label=Label(table="customer_labels", column="repurchased", horizon_days=HORIZON),
-    train=Train(window_days=120, every_days=3, min_rows=4000, seed=7),
+    train=Train(window_days=120, every_days=3, min_rows=4000, recipes=("window", "change"), seed=7),
     gate=Gate(test_days=10, min_rows=500, slices=("country",)),
+    retrain=Retrain(challenge_days=56),  # so that what a test sees is what it has caused
     features_schema="features",
     label_schema="features",
     features_checksum="made by customer_features",
@@ -161,7 +163,8 @@ class World:
         """Every row that the lifecycle has written, but for when and in how many turns."""
         tables = self.lake.rows(
             """select table_schema as s, table_name as t from information_schema.tables
-            where table_catalog = 'lake' and table_schema in ('ml', 'ledger') order by 1, 2"""
+            where table_catalog = 'lake' and table_schema in ('ml', 'ledger')
+            and table_name <> 'locks' order by 1, 2"""
         )
         return {
             f"{row['s']}.{row['t']}": [

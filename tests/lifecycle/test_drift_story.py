@@ -1,6 +1,6 @@
 """The world's rule turns around: calm, an incident, the alarm, a training, a new champion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,7 +8,10 @@ import pytest
 
 import ledger
 from errors import NoEvidenceError
+from lifecycle import evaluation, promotion, store, training_set
 from lifecycle.monitoring import Watch
+from ml import gate
+from ml.evidence import Learned
 from ml.policy import Decision
 
 ONE_DAY = timedelta(days=1)
@@ -46,7 +49,8 @@ def test_before_the_turn_nothing_is_wrong_and_nothing_is_done(story) -> None:
     watch, decision = story.calm
     assert [c.name for c in watch.checks if not c.passed and c.severity == "ERROR"] == []
     assert watch.findings == ()
-    assert (decision.kind, decision.lane) == ("none", "normal")
+    assert decision.lane == "normal"
+    assert decision.kind == "none", decision.reasons
 
 
 def test_a_held_day_is_an_incident_that_blocks_training_and_alerts(story) -> None:
@@ -82,6 +86,38 @@ def test_the_training_that_it_asks_for_is_promoted_and_live_from_the_next_day(st
     assert old != story.verdict["version"]
     alias = world.registry.client.get_model_version_by_alias(name, "champion")
     assert int(alias.version) == story.verdict["version"]
+
+
+def test_the_day_trains_a_recipe_from_the_change_on_beside_the_whole_window(story) -> None:
+    world = story.world
+    rows = world.lake.rows(
+        "select kind, recipe, version from ledger.versions where as_of = ? order by version",
+        [world.last],
+    )
+    kinds = [(row["kind"], row["recipe"]) for row in rows]
+    assert kinds == [("candidate", "window"), ("candidate", "change"), ("refit", "change")]
+    assert [row["version"] for row in rows[1:]] == [
+        story.verdict["candidate"], story.verdict["version"],
+    ]  # fmt: skip
+    assert story.verdict["reasons"][0].startswith("recipe change: log loss")
+
+
+def test_the_gate_was_told_what_each_model_had_learned_from(story) -> None:
+    world = story.world
+    manifest = store.kept(world.lake, world.model, training_set.WHAT, world.last)
+    document = store.kept(world.lake, world.model, evaluation.WHAT, world.last)
+    shown = promotion.evidence(world.lake, world.model, manifest, document)
+    assert shown.champion is not None
+    assert shown.champion.learned == Learned(world.first_decision)
+    for scored in shown.candidates.values():
+        assert scored is not None
+        assert scored.learned is not None
+        assert scored.learned.until == world.last
+        assert 300 < len(scored.learned.entities or ()) < 500
+    early = replace(shown, as_of=shown.as_of - ONE_DAY)
+    assert not gate.decide(early, gate.GatePolicy()).promote
+    greedy = {r: replace(s, learned=Learned(world.last)) for r, s in shown.candidates.items() if s}
+    assert not gate.decide(replace(shown, candidates=greedy), gate.GatePolicy()).promote
 
 
 def test_the_old_champion_still_answers_for_its_own_days(story) -> None:

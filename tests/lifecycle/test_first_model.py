@@ -118,10 +118,10 @@ def test_missing_evidence_promotes_nothing_and_says_what_is_missing(fresh) -> No
     candidate.train(lake, fresh.registry, model, day, 1)
     evaluation.evaluate(lake, fresh.registry, model, day, 1)
     table = f"ml.{evaluation.kept_table(model)}"
-    lake.transact(lambda c: c.execute(f"delete from {table} where model = 'candidate'"))
+    lake.transact(lambda c: c.execute(f"delete from {table} where model = 'candidate window'"))
     verdict = promotion.judge(lake, fresh.registry, model, day, 1)
     assert not verdict["promoted"]
-    assert verdict["reasons"] == ["candidate is there: 0 (limit 1)"]
+    assert verdict["reasons"] == ["candidate window is there: 0 (limit 1)"]
     assert ledger.champion_on(lake, model.name, day + ONE_DAY) is None
     assert fresh.score(day + ONE_DAY, day + ONE_DAY).days == 0
 

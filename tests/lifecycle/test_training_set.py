@@ -23,8 +23,9 @@ def test_a_manifest_names_days_rows_code_and_a_hash_for_each_day(fresh) -> None:
     assert {(b - a).days for a, b in pairwise(train)} == {3}
     inside = {day for day in (*train, *test) if day >= fresh.start}
     assert {date.fromisoformat(str(day)) for day in found["partitions"]} == inside
-    assert found["rows"]["train"] + found["rows"]["holdout"] == 800 * len(inside - {*test})
-    assert found["rows"]["test"] == 8000
+    rows = found["recipes"]["window"]["rows"]
+    assert rows["train"] + rows["holdout"] == 800 * len(inside - {*test})
+    assert rows["test"] == 8000
     assert found["dbt"] == {
         "customer_features": "made by customer_features",
         "customer_labels": "made by customer_labels",
@@ -50,17 +51,17 @@ def test_the_same_rows_give_the_same_manifest_and_other_rows_another(fresh) -> N
 def test_a_manifest_reads_the_rows_that_it_was_made_of_after_they_have_changed(fresh) -> None:
     manifest = build(fresh)
     fresh.lake.transact(lambda c: c.execute("delete from features.customer_features"))
-    split = training_set.split_from(fresh.model, manifest)
+    split = training_set.split_from(manifest, "window")
     parts, _ = training_set.rows_of(fresh.lake, fresh.model, manifest, split)
-    assert {name: getattr(parts, name).num_rows for name in manifest["rows"]} == manifest["rows"]
+    assert training_set.counted(parts) == manifest["recipes"]["window"]["rows"]
 
 
 def test_a_manifest_reads_the_rows_that_it_was_made_of_after_a_day_was_held(fresh) -> None:
     manifest = build(fresh)
     fresh.hold(fresh.first_decision - timedelta(days=8))
-    split = training_set.split_from(fresh.model, manifest)
+    split = training_set.split_from(manifest, "window")
     parts, _ = training_set.rows_of(fresh.lake, fresh.model, manifest, split)
-    assert {name: getattr(parts, name).num_rows for name in manifest["rows"]} == manifest["rows"]
+    assert training_set.counted(parts) == manifest["recipes"]["window"]["rows"]
 
 
 def test_days_whose_rows_or_labels_a_held_delivery_has_emptied_are_left_out(fresh) -> None:

@@ -1,6 +1,6 @@
 """Synthetic rows with a known rule, shared by the tests of training, splits and the gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -9,13 +9,15 @@ import pyarrow as pa
 import pytest
 from scipy.special import expit
 
-from ml.evidence import Evidence, Keys, Scored
+from ml.evidence import Evidence, Keys, Learned, Scored
 from ml.schema import Schema
 from ml.verdict import Verdict
 
 START = date(2024, 1, 1)
 COUNTRIES = ("DE", "FR", "GB", None)
 GATE_DAYS, GATE_ENTITIES = 14, 400
+GATE_FIRST, GATE_AS_OF, GATE_HORIZON = date(2024, 3, 1), date(2024, 3, 28), 14
+BEFORE_THE_TEST = Learned(until=GATE_FIRST)
 
 
 def make_customers(entities: int = 300, days: int = 20, seed: int = 1) -> pa.Table:
@@ -62,7 +64,7 @@ class GateWorld:
         self.seed = seed
         rng = np.random.default_rng(seed)
         entity = np.array([f"c{i:03d}" for i in range(GATE_ENTITIES)])
-        days = np.datetime64("2024-03-01") + np.arange(GATE_DAYS)
+        days = np.datetime64(GATE_FIRST) + np.arange(GATE_DAYS)
         self.keys = Keys(np.tile(entity, GATE_DAYS), np.repeat(days, GATE_ENTITIES))
         self.log_odds = np.tile(rng.normal(-1.5, 1.2, GATE_ENTITIES), GATE_DAYS)
         happened = rng.random(GATE_DAYS * GATE_ENTITIES) < expit(self.log_odds)
@@ -72,16 +74,24 @@ class GateWorld:
     def model(self, blur: float, seed: int = 0) -> Scored:
         """A model whose log-odds are off by normal noise with standard deviation `blur`."""
         noise = np.random.default_rng([self.seed, seed]).normal(0, blur, len(self.labels))
-        return Scored(self.keys, expit(self.log_odds + noise))
+        return self.scored(expit(self.log_odds + noise))
+
+    def scored(self, predictions: np.ndarray) -> Scored:
+        return Scored(self.keys, predictions, BEFORE_THE_TEST)
 
     def evidence(self, candidate: Scored | None, champion: Scored | None) -> Evidence:
+        return self.contest({"window": candidate}, champion)
+
+    def contest(self, candidates: Mapping[str, Scored | None], champion: Scored | None) -> Evidence:
         return Evidence(
+            GATE_AS_OF,
+            GATE_HORIZON,
             self.keys,
             self.labels,
-            candidate,
+            candidates,
             champion,
             first=False,
-            reload_difference=0.0,
+            reload_differences=dict.fromkeys(candidates, 0.0),
             slices={"country": self.country},
         )
 

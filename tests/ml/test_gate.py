@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from ml.evidence import Evidence, Scored
-from ml.gate import decide, refit_agrees
+from ml.gate import best, decide, refit_agrees
 from ml.verdict import GatePolicy
 
 POLICY = GatePolicy()
@@ -58,12 +58,37 @@ def test_the_same_evidence_gives_the_same_verdict(world: Any, good: Scored, poor
     assert decide(evidence, POLICY) == decide(evidence, POLICY)
 
 
+def test_the_best_of_several_candidates_is_judged(world: Any, good: Scored, poor: Scored) -> None:
+    candidates = {"window": world.model(0.5), "recent": good, "fading": poor}
+    verdict = decide(world.contest(candidates, poor), POLICY)
+    assert verdict.promote
+    assert verdict.candidate == "recent"
+    assert verdict.reasons[0].startswith("recipe recent: log loss")
+    assert verdict.gain == decide(world.evidence(good, poor), POLICY).gain
+
+
 def test_more_candidates_ask_for_a_higher_bound(world: Any, good: Scored, poor: Scored) -> None:
-    evidence = world.evidence(good, poor)
-    one, four = (decide(evidence, replace(POLICY, candidates=n)).lower_bound for n in (1, 4))
+    names = ("window", "fading", "recent", "change")
+    one = decide(world.evidence(good, poor), POLICY).lower_bound
+    four = decide(world.contest(dict.fromkeys(names, good), poor), POLICY).lower_bound
     assert one is not None
     assert four is not None
     assert four < one
+
+
+def test_only_the_best_has_to_be_reloaded_and_it_has_to(
+    refused: Refused, world: Any, good: Scored, poor: Scored
+) -> None:
+    contest = world.contest({"window": world.model(0.5), "recent": good}, poor)
+    assert decide(replace(contest, reload_differences={"recent": 0.0}), POLICY).promote
+    other = decide(replace(contest, reload_differences={"window": 0.0}), POLICY)
+    assert refused(other, "difference after reload: missing")
+
+
+def test_a_candidate_whose_loss_is_no_number_is_never_the_best() -> None:
+    labels = np.array([0.0, 1.0])
+    broken, fair = np.array([np.nan, 0.9]), np.array([0.5, 0.5])
+    assert best(labels, {"window": broken, "recent": fair}) == "recent"
 
 
 def test_a_gain_that_costs_one_slice_is_refused(
@@ -89,7 +114,7 @@ def test_a_slice_with_too_few_rows_is_told_but_judges_nothing(
 def test_a_better_ranking_with_worse_calibration_is_refused(refused: Refused, world: Any) -> None:
     steady = np.full(len(world.labels), world.labels.mean())
     keen = expit(world.log_odds + 0.6)
-    evidence = world.evidence(Scored(world.keys, keen), Scored(world.keys, steady))
+    evidence = world.evidence(world.scored(keen), world.scored(steady))
     assert refused(decide(evidence, POLICY), "growth of the calibration error")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.cadence import Cadence, Training
 from ml.incident import Finding
 from ml.policy import (
     Decision,
@@ -21,7 +22,8 @@ from ml.policy import (
 )
 
 DAY = date(2011, 6, 1)
-POLICY = RetrainPolicy(min_rows=100, cooldown_days=7)
+RECIPES = ("window", "recent")
+POLICY = RetrainPolicy(min_rows=100, cooldown_days=7, recipes=RECIPES)
 LOSS = FailedCheck("performance", "ERROR", "mean loss 0.5, was 0.4", 6.0, 5.0)
 DRIFT = FailedCheck("feature drift", "ERROR", "country moved", 3.0, 2.0)
 ADVICE = FailedCheck("feature drift", "WARN", "advice only")
@@ -31,7 +33,11 @@ CALM = Evidence(DAY, matured_rows=500, has_champion=True)
 
 def after(decision: Decision, trained: date | None = None, in_flight: bool = False) -> History:
     previous = Previous(decision.as_of, decision.kind, decision.pending)
-    return History(previous, trained, in_flight)
+    return History(previous, rejected(trained), in_flight)
+
+
+def rejected(*days: date | None) -> tuple[Training, ...]:
+    return tuple(Training(day, promoted=False, alarm=False) for day in days if day)
 
 
 def later(evidence: Evidence, days: int) -> Evidence:
@@ -65,7 +71,7 @@ def test_the_loss_alarm_takes_the_alarm_lane() -> None:
 
 def test_a_cooldown_defers_an_alarm_that_has_gone_since() -> None:
     trained = DAY - timedelta(3)
-    waiting = decide(replace(CALM, failed=(DRIFT,)), History(last_training=trained), POLICY)
+    waiting = decide(replace(CALM, failed=(DRIFT,)), History(trainings=rejected(trained)), POLICY)
     assert waiting.kind == "wait"
     assert waiting.reasons == ("cooldown: 3 of 7 days since the training",)
     decision = decide(later(CALM, 4), after(waiting, trained), POLICY)
@@ -107,7 +113,9 @@ def test_an_error_without_enough_rows_waits_for_them() -> None:
 
 def test_a_persisting_check_stays_one_reason_in_its_newest_words() -> None:
     trained = DAY - timedelta(1)
-    first = decide(replace(CALM, failed=(LOSS, DRIFT)), History(last_training=trained), POLICY)
+    first = decide(
+        replace(CALM, failed=(LOSS, DRIFT)), History(trainings=rejected(trained)), POLICY
+    )
     newer = replace(later(CALM, 1), failed=(replace(LOSS, reason="mean loss 0.6"),))
     second = decide(newer, after(first, trained), POLICY)
     assert second.pending == ("performance: mean loss 0.6", "feature drift: country moved")
@@ -124,11 +132,17 @@ def test_history_from_the_decision_day_itself_is_refused() -> None:
 
 
 def test_a_training_of_a_later_day_starts_nothing_on_an_old_one() -> None:
-    history = History(last_training=DAY + timedelta(30))
+    history = History(trainings=rejected(DAY + timedelta(30)))
     assert decide(replace(CALM, failed=(DRIFT,)), history, POLICY).kind == "wait"
 
 
 CHECKS = st.lists(st.sampled_from([LOSS, DRIFT, ADVICE]), max_size=3).map(tuple)
+TRAINING = st.builds(
+    Training,
+    as_of=st.dates(DAY - timedelta(60), DAY - timedelta(1)),
+    promoted=st.booleans(),
+    alarm=st.booleans(),
+)
 EVIDENCE = st.builds(
     Evidence,
     as_of=st.just(DAY),
@@ -136,6 +150,9 @@ EVIDENCE = st.builds(
     has_champion=st.booleans(),
     failed=CHECKS,
     incidents=st.sampled_from([(), (), (BROKEN,)]),
+    unseen_days=st.integers(0, 30),
+    features_changed=st.none() | st.just("by 1f0c9a3e"),
+    resting=st.dictionaries(st.sampled_from(RECIPES), st.just(DAY + timedelta(9))),
 )
 HISTORY = st.builds(
     History,
@@ -144,9 +161,11 @@ HISTORY = st.builds(
         Previous,
         as_of=st.dates(DAY - timedelta(20), DAY - timedelta(1)),
         kind=st.sampled_from(["incident", "retrain", "wait", "none"]),
-        pending=st.sets(st.sampled_from(["performance: old", "cadence: 7 days"])).map(tuple),
+        pending=st.sets(st.sampled_from(["performance: old", "schedule: 7 days"])).map(tuple),
     ),
-    last_training=st.none() | st.dates(DAY - timedelta(20), DAY),
+    trainings=st.lists(TRAINING, max_size=10, unique_by=lambda t: t.as_of).map(
+        lambda found: tuple(sorted(found, key=lambda t: t.as_of))
+    ),
     in_flight=st.booleans(),
 )
 
@@ -168,6 +187,9 @@ def test_training_starts_only_where_nothing_forbids_it(
         assert not history.in_flight
         assert evidence.matured_rows >= POLICY.min_rows
         assert history.last_training is None or (DAY - history.last_training).days >= 7
+        month = [t for t in history.trainings if (DAY - t.as_of).days < POLICY.budget_days]
+        assert len(month) < POLICY.budget
+        assert set(evidence.resting) < set(RECIPES)
 
 
 @given(EVIDENCE, HISTORY)
@@ -192,10 +214,10 @@ def test_every_error_of_a_stream_is_followed_by_a_training(
         decision = decide(evidence, history, POLICY)
         if any(check.severity == "ERROR" for check in failed):
             open_since = open_since or evidence.as_of
-        trained = history.last_training
+        trainings = history.trainings
         if decision.kind == "retrain" and starts:
-            trained, open_since = evidence.as_of, None
-        history = after(decision, trained)
+            trainings, open_since = (*trainings, *rejected(evidence.as_of)), None
+        history = replace(after(decision), trainings=trainings)
     assert open_since is None
 
 
@@ -208,3 +230,96 @@ def test_a_champion_that_has_learned_from_the_matured_days_waits_for_unseen_ones
     assert (
         decide(replace(later(alarmed, 1), unseen_days=7), after(waiting), policy).kind == "retrain"
     )
+
+
+def trained(*outcomes: str, days_ago: int = 7) -> tuple[Training, ...]:
+    """Trainings that ended so many days ago, one a day; `alarm` stands for a rejected one."""
+    last = DAY - timedelta(days_ago)
+    return tuple(
+        Training(last - timedelta(len(outcomes) - 1 - n), what == "promoted", what == "alarm")
+        for n, what in enumerate(outcomes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "days"),
+    [
+        (["promoted"], 7),
+        (["rejected"], 14),
+        (["promoted", "rejected", "rejected"], 28),
+        (["rejected"] * 3, 56),
+        (["rejected"] * 9, 56),
+        (["rejected"] * 3 + ["alarm"], 14),
+        (["rejected", "alarm", "rejected"], 28),
+        (["alarm", "promoted"], 7),
+    ],
+)
+def test_challengers_back_off_by_rejections_and_start_over_by_promotion_or_alarm(
+    outcomes: list[str], days: int
+) -> None:
+    assert Cadence().days(trained(*outcomes)) == days
+    day_before = decide(CALM, History(trainings=trained(*outcomes, days_ago=days - 1)), POLICY)
+    assert day_before.kind == "none"
+    due = decide(CALM, History(trainings=trained(*outcomes, days_ago=days)), POLICY)
+    assert (due.kind, due.lane) == ("retrain", "normal")
+    assert due.reasons == (f"schedule: {days} days since the last training",)
+
+
+def test_a_challenger_comes_only_when_it_can_be_judged_and_is_not_carried() -> None:
+    policy = replace(POLICY, min_unseen_days=7)
+    history = History(trainings=trained("promoted", days_ago=9))
+    assert decide(replace(CALM, unseen_days=6), history, policy).kind == "none"
+    assert decide(replace(CALM, unseen_days=7, matured_rows=1), history, policy).kind == "none"
+    assert decide(CALM, replace(history, in_flight=True), POLICY).kind == "none"
+    blocked = decide(replace(CALM, incidents=(BROKEN,)), history, POLICY)
+    assert blocked.pending == ("schedule: 9 days since the last training",)
+    next_day = replace(after(blocked), trainings=history.trainings)
+    assert decide(later(CALM, 1), next_day, policy).pending == ()
+
+
+def test_a_spent_budget_defers_even_an_alarm_and_never_drops_it() -> None:
+    policy = replace(POLICY, cooldown_days=1, budget=3)
+    history = History(trainings=rejected(*(DAY - timedelta(n) for n in (27, 14, 7))))
+    waiting = decide(replace(CALM, failed=(LOSS,)), history, policy)
+    assert waiting.kind == "wait"
+    assert waiting.reasons == ("budget: 3 of 3 trainings in 28 days",)
+    freed = replace(after(waiting), trainings=history.trainings)
+    decision = decide(later(CALM, 1), freed, policy)
+    assert (decision.kind, decision.reasons) == (
+        "retrain",
+        ("performance: mean loss 0.5, was 0.4",),
+    )
+
+
+def test_changed_features_ask_for_a_training_until_they_have_been_trained_on() -> None:
+    changed = replace(CALM, features_changed="customer_features is by 1f0c9a3e")
+    asked = decide(changed, History(), POLICY)
+    assert asked.reasons == ("features changed: customer_features is by 1f0c9a3e",)
+    assert decide(later(CALM, 1), after(asked), POLICY).pending == ()
+
+
+def test_a_resting_recipe_is_named_and_where_all_rest_nothing_is_trained() -> None:
+    until = DAY + timedelta(9)
+    drifted = replace(CALM, failed=(DRIFT,), resting={"recent": until})
+    assert decide(drifted, History(), POLICY).reasons[-1] == f"recipe recent rests until {until}"
+    both = replace(drifted, resting={"recent": until, "window": until + timedelta(1)})
+    waiting = decide(both, History(), POLICY)
+    assert (waiting.kind, waiting.pending) == ("wait", ("feature drift: country moved",))
+    assert waiting.reasons == (f"every recipe rests, the first until {until}",)
+
+
+@given(EVIDENCE, HISTORY)
+def test_no_training_is_decided_without_evidence_for_it(
+    evidence: Evidence, history: History
+) -> None:
+    decision = decide(evidence, history, POLICY)
+    if decision.kind != "retrain":
+        return
+    asked = {reason.split(":")[0] for reason in decision.pending}
+    errors = {check.name for check in evidence.failed if check.severity == "ERROR"}
+    deferred = {r.split(":")[0] for r in history.previous.pending} if history.previous else set()
+    assert asked
+    assert asked <= errors | deferred | {"first model", "features changed", "schedule"}
+    assert "features changed" not in asked or evidence.features_changed
+    assert "schedule" not in asked or history.trainings
+    assert "first model" not in asked or not evidence.has_champion

@@ -10,72 +10,75 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.errors import SplitError
+from ml.evidence import Keys
+from ml.recipes import Recipe
 from ml.schema import Schema
-from ml.splits import BALLAST, Parts, Windows, alarm, normal, refit
+from ml.splits import Parts, Windows, alarm, normal, refit
 
 T = date(2024, 6, 1)
+WINDOW = Recipe("window", 365, 7)
 windows = st.builds(
     Windows,
     horizon_days=st.integers(1, 40),
     test_days=st.integers(1, 40),
+    recent_days=st.integers(1, 60),
+)
+recipes = st.builds(
+    Recipe,
+    name=st.just("any"),
     window_days=st.integers(1, 400),
     every_days=st.integers(1, 30),
-    recent_days=st.integers(1, 60),
-    half_life_days=st.integers(1, 60),
+    half_life_days=st.none() | st.integers(1, 60),
+    since=st.none() | st.integers(-20, 120).map(lambda days: T - timedelta(days)),
 )
 starts = st.integers(40, 120).map(lambda days: T - timedelta(days)) | st.none()
 make_customers = Callable[..., pa.Table]
 
 
-@given(windows, starts)
-def test_no_lane_reads_a_day_whose_label_has_not_matured(w: Windows, start: date | None) -> None:
-    gated = alarm(T, w, start)
-    for split in (normal(T, w, start), gated, refit(T, w, gated), refit(T, w, normal(T, w))):
+@given(windows, recipes, starts)
+def test_no_lane_reads_a_day_whose_label_has_not_matured(
+    w: Windows, recipe: Recipe, start: date | None
+) -> None:
+    splits = (normal(T, w, recipe, start), alarm(T, w, recipe, start), refit(T, w, recipe))
+    for split in splits:
         assert all(day + timedelta(w.horizon_days) <= T for day in split.days)
 
 
-@given(windows, starts)
+@given(windows, recipes, starts)
 def test_normal_training_labels_were_known_when_the_test_began(
-    w: Windows, start: date | None
+    w: Windows, recipe: Recipe, start: date | None
 ) -> None:
-    split = normal(T, w, start)
+    split = normal(T, w, recipe, start)
     first_test = T - timedelta(w.horizon_days + w.test_days - 1)
     assert split.train_days[-1] + timedelta(w.horizon_days) == first_test
     assert all(day >= first_test for day in split.test_days)
-    assert (split.train_days[-1] - split.train_days[0]).days < w.window_days
 
 
-@given(windows, starts)
-def test_no_test_day_lies_before_the_day_asked_for(w: Windows, start: date | None) -> None:
-    for split in (normal(T, w, start), alarm(T, w, start)):
+@given(windows, recipes, starts)
+def test_no_test_day_lies_before_the_day_asked_for(
+    w: Windows, recipe: Recipe, start: date | None
+) -> None:
+    for split in (normal(T, w, recipe, start), alarm(T, w, recipe, start)):
         assert all(start is None or day >= start for day in split.test_days)
 
 
 def test_a_change_without_a_matured_day_says_when_there_will_be_one() -> None:
     changed = T - timedelta(3)
     with pytest.raises(SplitError, match=r"no day since 2024-05-29 .* wait until 2024-06-12"):
-        alarm(T, Windows(horizon_days=14), changed)
-    assert normal(T, Windows(horizon_days=14), changed).test_days == ()
+        alarm(T, Windows(horizon_days=14), WINDOW, changed)
+    assert normal(T, Windows(horizon_days=14), WINDOW, changed).test_days == ()
 
 
-@given(windows, starts)
-def test_days_ascend_and_none_comes_twice(w: Windows, start: date | None) -> None:
-    gated = alarm(T, w, start)
-    for split in (normal(T, w, start), gated, refit(T, w, gated)):
+@given(windows, recipes, starts)
+def test_days_ascend_and_none_comes_twice(w: Windows, recipe: Recipe, start: date | None) -> None:
+    splits = (normal(T, w, recipe, start), alarm(T, w, recipe, start), refit(T, w, recipe))
+    for split in splits:
         assert list(split.train_days) == sorted(set(split.train_days))
         assert list(split.test_days) == sorted(set(split.test_days))
 
 
-def test_the_stride_is_anchored_at_the_newest_training_day() -> None:
-    split = normal(T, Windows(horizon_days=14, test_days=14, window_days=30, every_days=7))
-    assert split.train_days[-1] == date(2024, 4, 21)
-    assert [(b - a).days for a, b in zip(split.train_days, split.train_days[1:], strict=False)] == [
-        7
-    ] * 4
-
-
 def test_the_normal_lane_tests_the_last_matured_days() -> None:
-    days = normal(T, Windows(horizon_days=14, test_days=14)).test_days
+    days = normal(T, Windows(horizon_days=14, test_days=14), WINDOW).test_days
     assert (days[0], days[-1], len(days)) == (date(2024, 5, 5), date(2024, 5, 18), 14)
 
 
@@ -88,21 +91,26 @@ def test_each_row_has_one_use_and_held_out_entities_never_train(
     days = [T - timedelta(d) for d in range(100, -1, -1)]
     table = pa.table({"id": names * len(days), "day": np.repeat(np.array(days), len(names))})
     table = table.append_column("y", pa.array([0] * len(table)))
-    w = Windows(horizon_days=7, test_days=10, window_days=60, every_days=every)
-    parts = (alarm if is_alarm else normal)(T, w).parts(table, Schema("id", "day", "y", ("x",), ()))
-
+    w, recipe = Windows(horizon_days=7, test_days=10), Recipe("window", 60, every)
+    schema = Schema("id", "day", "y", ("x",), ())
+    split = (alarm if is_alarm else normal)(T, w, recipe)
+    parts = split.parts(table, schema)
     rows = [set(zip(*p.drop("y").to_pydict().values(), strict=True)) for p in _tables(parts)]
     assert sum(map(len, rows)) == len(set.union(*rows)) == sum(p.num_rows for p in _tables(parts))
     train, holdout, test = ({entity for entity, _ in part} for part in rows)
     assert not train & holdout
     assert not is_alarm or not test & (train | holdout)
 
+    learned = split.learned(parts, schema, w)
+    assert not learned.has_seen(Keys.of(parts.test, schema)).any()
+    assert learned.has_seen(Keys.of(parts.train, schema)).all()
+
 
 def test_a_row_keeps_its_use_whatever_other_rows_are_there(
     customers: make_customers, schema: Schema
 ) -> None:
     table = customers(200, 60)
-    split = alarm(date(2024, 2, 20), Windows(horizon_days=5, recent_days=14))
+    split = alarm(date(2024, 2, 20), Windows(horizon_days=5, recent_days=14), WINDOW)
     whole = split.parts(table, schema).test
     half = table.filter(pa.array(np.arange(len(table)) % 2 == 0))
     kept = set(map(tuple, zip(*whole.to_pydict().values(), strict=True)))
@@ -111,32 +119,14 @@ def test_a_row_keeps_its_use_whatever_other_rows_are_there(
     assert 0.4 < whole.num_rows / (200 * 14) < 0.6
 
 
-def test_alarm_weights_halve_with_age_and_old_rows_stay_ballast(
-    customers: make_customers, schema: Schema
-) -> None:
-    table = customers(100, 100)
-    as_of = date(2024, 4, 9)
-    changed = date(2024, 3, 29)
-    split = alarm(as_of, Windows(horizon_days=7, every_days=1, half_life_days=7), changed)
-    parts = split.parts(table, schema)
-    assert parts.weights is not None
-    days = parts.train["as_of"].to_numpy()
-    weight = {d: parts.weights[days == d][0] for d in np.unique(days)}
-    newest = np.datetime64("2024-04-02")
-    assert weight[newest] == 1.0
-    assert weight[newest - 4] == pytest.approx(0.5 ** (4 / 7))
-    old = days < np.datetime64(changed)
-    assert parts.weights[old].sum() == pytest.approx(BALLAST * parts.weights[~old].sum())
-
-
 def test_a_refit_takes_every_entity_and_the_newest_matured_day(
     customers: make_customers, schema: Schema
 ) -> None:
     table = customers(50, 100)
     as_of = date(2024, 4, 9)
-    w = Windows(horizon_days=7, window_days=30)
-    for gated in (normal(as_of, w), alarm(as_of, w)):
-        parts = refit(as_of, w, gated).parts(table, schema)
+    for since in (None, date(2024, 3, 29)):
+        recipe = Recipe("any", 30, 7, 21, since)
+        parts = refit(as_of, Windows(horizon_days=7), recipe).parts(table, schema)
         assert parts.holdout.num_rows == parts.test.num_rows == 0
         newest = parts.train.filter(pa.compute.equal(parts.train["as_of"], date(2024, 4, 2)))
         assert newest.num_rows == 50
@@ -150,7 +140,7 @@ def test_a_window_without_a_day_is_refused() -> None:
 def test_a_row_without_entity_is_refused(schema: Schema, customers: make_customers) -> None:
     table = customers(3, 1).set_column(0, "customer_id", pa.array(["a", None, "b"]))
     with pytest.raises(SplitError, match="1 rows have no entity"):
-        normal(T, Windows(horizon_days=1)).parts(table, schema)
+        normal(T, Windows(horizon_days=1), WINDOW).parts(table, schema)
 
 
 def _tables(parts: Parts) -> list[pa.Table]:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from dagster import (
 import ledger
 from assets.partitions import daily
 from declared import declared
+from launch import launch
 from plan import ATTEMPT_TAG, DAY_TAG, MODEL_TAG, ORPHAN_TAG
 from resources.lake import Lake
 from sensors.retrain_on_drift import requested, retrain_on_drift
@@ -120,9 +122,10 @@ def test_without_a_decision_nothing_is_asked_for() -> None:
     assert "no decision yet" in str(skipped.skip_message)
 
 
-def code_location(model) -> Definitions:
+def code_location(model, work: Callable[[], object] = lambda: None) -> Definitions:
     @asset(name="trained", partitions_def=daily(date(2024, 1, 1), "UTC"))
-    def trained() -> None: ...
+    def trained() -> None:
+        work()
 
     return Definitions(
         assets=[trained],
@@ -166,3 +169,29 @@ def test_on_a_real_instance_a_failed_run_is_tried_again_and_a_successful_one_is_
     assert request.tags[ATTEMPT_TAG] == "2"
     instance.add_run(run(DagsterRunStatus.SUCCESS, attempt=2))
     assert "trained already" in str(tick(model, lake, instance).skip_message)
+
+
+def test_two_sensors_that_tick_at_once_start_one_run(parsed, lake, instance) -> None:
+    """Both have seen no run yet; the second finds that the first one's key has run."""
+    [model] = declared(parsed).models
+    decide(lake, "retrain", DAY)
+    worked: list[int] = []
+    location = code_location(model, lambda: worked.append(1))
+    requests = [request for _ in range(2) for request in tick(model, lake, instance).run_requests]
+    assert len(requests) == 2
+    for request in requests:
+        launch(location, instance, request, "repeat_purchase_retrain_on_drift")
+    assert len(worked) == 1
+    assert len(instance.get_runs()) == 1
+    assert "trained already" in str(tick(model, lake, instance).skip_message)
+
+
+def test_a_check_on_an_old_backfilled_day_starts_nothing(parsed, lake, instance) -> None:
+    [model] = declared(parsed).models
+    decide(lake, "none", DAY)
+    for day in (date(2024, 4, 1), date(2024, 4, 30)):
+        row = {"passed": False, "severity": "ERROR", "reason": "worse"}
+        key = {"model": "repeat_purchase", "as_of": day, "name": "performance"}
+        ledger.put(lake, "checks", key, row)
+        decide(lake, "retrain", day)
+    assert "2024-05-01: none" in str(tick(model, lake, instance).skip_message)

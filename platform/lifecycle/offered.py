@@ -1,0 +1,47 @@
+"""Which recipes a decision day may train: declared, not resting, with a change point if need be."""
+
+from datetime import date, timedelta
+
+from declaration import MlModel
+from ml.recipes import Recipe, recipes
+from resources.lake import Lake
+
+
+def offered(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:
+    """Return the recipes that may be trained on a day."""
+    rests = resting(lake, model, as_of)
+    return tuple(recipe for recipe in declared(lake, model, as_of) if recipe.name not in rests)
+
+
+def declared(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:
+    """Return the recipes that make sense on a day, whether they rest or not."""
+    train, since = model.train, change_point(lake, model, as_of)
+    return recipes(train.recipes, train.window_days, train.every_days, since)
+
+
+def change_point(lake: Lake, model: MlModel, as_of: date) -> date | None:
+    """Return the first day of the alarm that is up on a day, or None.
+
+    The loss alarm's where it is up: what the others have seen move may be harmless.
+    """
+    found = lake.rows(
+        """select since from ledger.checks
+        where model = ? and as_of = ? and not passed and severity = 'ERROR' and since is not null
+        order by name <> 'performance', since limit 1""",
+        [model.name, as_of],
+    )
+    return found[0]["since"] if found else None
+
+
+def resting(lake: Lake, model: MlModel, as_of: date) -> dict[str, date]:
+    """Return recipes whose version was rolled back, and the first day they may be trained again."""
+    found = lake.rows(
+        """select v.recipe, max(c.as_of) as as_of
+        from ledger.champions as c
+        join ledger.versions as v on v.model = c.model and v.version = c.previous
+        where c.model = ? and c.action = 'rolled back' and c.as_of <= ? and v.recipe is not null
+        group by v.recipe order by v.recipe""",
+        [model.name, as_of],
+    )
+    until = {row["recipe"]: row["as_of"] + timedelta(model.retrain.rest_days) for row in found}
+    return {recipe: day for recipe, day in until.items() if as_of < day}
