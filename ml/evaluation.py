@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from ml.errors import TrainingError
@@ -105,6 +107,16 @@ def row_log_loss(labels: Floats, predictions: Floats) -> Floats:
     """Log loss of every row, shape [rows], in nats."""
     clipped = np.clip(predictions, SMALLEST, 1 - SMALLEST)
     return -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
+
+
+def levelled(labels: Floats, predictions: Floats) -> Floats:
+    """The predictions moved in log-odds until their mean is the labels'; all of shape [rows].
+
+    What is left to compare is how rows are told apart. The labels must be of both classes.
+    """
+    log_odds = logit(np.clip(predictions, SMALLEST, 1 - SMALLEST))
+    off = brentq(lambda shift: expit(log_odds + shift).mean() - labels.mean(), -30, 30)
+    return expit(log_odds + off)
 
 
 def calibration_bins(labels: Floats, predictions: Floats) -> tuple[Bin, ...]:

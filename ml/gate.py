@@ -4,7 +4,9 @@ First the evidence itself is checked (`ml.soundness`); where it is not sound not
 Then the best candidate must beat its references on the same matured rows, row by row: the champion,
 or for the first model the base rate and a logistic regression. The lower bounds over day blocks and
 over entities must both lie above 0: either dependence makes rows look surer than they are. The best
-of several looks better than it is, so each is allowed its share of alpha (Bonferroni).
+of several looks better than it is, so each is allowed its share of alpha (Bonferroni). And what a
+fortnight's level gives it must not hide that it tells rows apart worse: both moved to the level of
+the test rows, it may not lose (bench/drift/gate.py: behind every materially worse promotion).
 """
 
 import math
@@ -13,7 +15,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ml.bootstrap import by_days, mean_quantile
-from ml.evaluation import measure, row_log_loss
+from ml.evaluation import levelled, measure, row_log_loss
 from ml.evidence import Evidence, Scored
 from ml.schema import Floats
 from ml.soundness import soundness
@@ -45,6 +47,7 @@ def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
     for name in losses:
         checks.append(at_least(f"gain over {name}", gains[name], policy.min_gain))
         checks.append(Check(f"lower bound over {name}", bounds[name] > 0, bounds[name], "> 0"))
+        checks.append(_same_level(name, evidence.labels, prediction, rivals[name], policy))
     checks.append(_calibration(evidence.labels, prediction, rivals[strongest], policy))
     checks += _slices(evidence, candidate, losses[strongest], policy)
     return Verdict.of(checks, recipe, strongest, gains[strongest], bounds[strongest])
@@ -98,6 +101,18 @@ def _lower_bound(evidence: Evidence, gain: Floats, policy: GatePolicy) -> float:
     over_days = by_days(gain, keys.day, level, policy.seed)
     over_entities = mean_quantile(gain, keys.entity, level=level, seed=policy.seed)
     return min(over_days, over_entities)
+
+
+def _same_level(
+    name: str, labels: Floats, candidate: Floats, reference: Floats, policy: GatePolicy
+) -> Check:
+    """A level that fits these days may be luck or may be the news; its cost elsewhere is neither.
+
+    No gain is asked for here, or a world where only the level has moved would never be followed.
+    """
+    own, other = (row_log_loss(labels, levelled(labels, p)).mean() for p in (candidate, reference))
+    gain = 1 - float(own / other)
+    return at_least(f"gain over {name} at the same level", gain, -policy.min_gain)
 
 
 def _calibration(labels: Floats, candidate: Floats, reference: Floats, policy: GatePolicy) -> Check:

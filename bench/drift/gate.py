@@ -158,17 +158,22 @@ def as_table(rows: Rows, first: date) -> pa.Table:
 
 
 def table(counts: list[Count]) -> Table:
-    """One line per scenario, lane and size, and the goal beside its figure."""
+    """One line per scenario and lane, and the goal beside its figure."""
     shown = Table(title="The gate on simulated shops, four candidates per decision")
-    for heading in ("candidates", "lane", "customers", "decisions", "promoted", "materially worse"):
+    for heading in ("candidates", "lane", "decisions", "promoted", "materially worse"):
         shown.add_column(heading, justify="left" if heading in ("candidates", "lane") else "right")
-    for c in counts:
-        cells = (c.scenario, c.lane, c.customers, c.decisions, c.promoted, c.worse)
-        shown.add_row(*map(str, cells))
-    total = [sum(getattr(c, name) for c in counts) for name in ("decisions", "promoted", "worse")]
+
+    def add(name: str, lane: str, chosen: list[Count]) -> None:
+        sums = (sum(getattr(c, f) for c in chosen) for f in ("decisions", "promoted", "worse"))
+        shown.add_row(name, lane, *map(str, sums))
+
+    for scenario in SCENARIOS:
+        for lane in ("normal", "alarm"):
+            same = [c for c in counts if (c.scenario, c.lane) == (scenario.name, lane)]
+            add(scenario.name, lane, same)
     shown.add_section()
-    shown.add_row("all", "", "", *map(str, total))
-    shown.add_row("goal", "", "", "", "", GOAL)
+    add("all", "", counts)
+    shown.add_row("goal", "", "", "", GOAL)
     return shown
 
 

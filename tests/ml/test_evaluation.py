@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
 from ml.errors import TrainingError
-from ml.evaluation import calibration_bins, evaluate, measure, row_log_loss
+from ml.evaluation import calibration_bins, evaluate, levelled, measure, row_log_loss
 from ml.figures import calibration_plot, comparison_plot
 from ml.schema import Schema
 
@@ -80,3 +80,10 @@ def test_figures_are_small_pictures(customers: Callable[..., pa.Table], schema: 
     for picture in (calibration_plot(evaluation), comparison_plot(evaluation, labels, models)):
         assert picture.startswith(PNG)
         assert len(picture) < 40_000
+
+
+def test_levelled_predictions_have_the_labels_mean_and_keep_their_order() -> None:
+    labels = np.array([0.0, 0.0, 0.0, 1.0])
+    moved = levelled(labels, np.array([0.0, 0.5, 0.9, 1.0]))
+    assert moved.mean() == pytest.approx(0.25)
+    assert list(moved) == sorted(moved)

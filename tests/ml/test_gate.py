@@ -118,6 +118,22 @@ def test_a_better_ranking_with_worse_calibration_is_refused(refused: Refused, wo
     assert refused(decide(evidence, POLICY), "growth of the calibration error")
 
 
+def test_a_level_that_fits_does_not_hide_that_rows_are_told_apart_worse(
+    refused: Refused, world: Any
+) -> None:
+    champion = world.scored(expit(world.log_odds + 0.9))
+    candidate = world.model(0.5)
+    verdict = decide(world.evidence(candidate, champion), POLICY)
+    assert verdict.gain is not None
+    assert verdict.gain > 0.02
+    assert refused(verdict, "gain over champion at the same level: -0.0")
+
+
+def test_a_candidate_that_only_corrects_the_level_is_promoted(world: Any) -> None:
+    champion = world.scored(expit(world.log_odds + 0.9))
+    assert decide(world.evidence(world.scored(expit(world.log_odds)), champion), POLICY).promote
+
+
 def first(world: Any, candidate: Scored, **baselines: Scored) -> Evidence:
     evidence = world.evidence(candidate, None)
     return replace(evidence, first=True, baselines=baselines)
