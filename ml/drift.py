@@ -166,7 +166,7 @@ def _register() -> None:
     def apply(
         reference: pd.Series, current: pd.Series, _kind: ColumnType, threshold: float
     ) -> tuple[float, bool]:
-        distance = wasserstein(reference.to_numpy(), current.to_numpy())
+        distance = wasserstein(np.sort(reference.to_numpy()), np.sort(current.to_numpy()))
         return distance, distance >= threshold
 
     name = METHODS["number"]

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from ml.feature_alarm import Calibration, calibrate, check, from_json, to_json
-from ml.sketch import ColumnSketch, merge_tables, sketch_table
+from ml.merging import merge_tables
+from ml.sketch import ColumnSketch, sketch_table
 
 START = date(2010, 1, 1)
 ROWS = 300
