@@ -25,7 +25,7 @@ MERGED = 1024  # points of the whole reference, which reports are drawn from
 ENOUGH_DAYS = 56  # a shorter reference gives advice only: it has not seen enough weeks
 FEWEST_DAYS = 21
 ALIKE = 4  # days of one weekday, below which a day is compared with all of them
-CAP, SLACK, MARGIN = 3.0, 1.0, 1.6
+CAP, SLACK, MARGIN = 3.0, 1.0, 1.45
 YEARS = 200  # drawn for the threshold
 LEAST_THRESHOLD = 2 * (CAP - SLACK)  # two days are never enough
 LEAST_SCORE = 1e-3  # nearer than this is the same
@@ -110,7 +110,7 @@ def calibrate(
 
 
 def threshold_of(z: Scores, seed: int) -> float:
-    """1.6 times the median of the yearly maximum where nothing changes; z is (days, columns).
+    """`MARGIN` times the median of the yearly maximum where nothing changes; z is (days, columns).
 
     Years are blocks of seven whole days in a row, so columns and days stay as related as they are.
     """
