@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ml.distance import score
+from ml.incident import Extremes, extremes
 from ml.merging import merge_tables, without_each
 from ml.sketch import DAILY, ColumnSketch, one_value_a_day
 
@@ -61,6 +62,7 @@ class Calibration:
     reference: dict[str, ColumnSketch]
     weekdays: dict[int, dict[str, ColumnSketch]]  # 0 is Monday; those with `ALIKE` days at least
     time_columns: tuple[str, ...]  # one value per day: shown, never part of the alarm
+    extremes: Extremes  # of its days, for the circuit breaker
     importance: dict[str, float] = field(default_factory=dict)  # of columns, the largest is 1
 
     @property
@@ -105,6 +107,7 @@ def calibrate(
         reference=reference,
         weekdays=_weekdays(days),
         time_columns=tuple(sorted(skipped)),
+        extremes=extremes(list(reference_days.values())),
         importance=dict(importance),
     )
 

@@ -88,19 +88,32 @@ def sketch_table(table: pa.Table, size: int = SIZE) -> dict[str, ColumnSketch]:
         return dict(zip(table.column_names, sketches, strict=True))
 
 
-def _kind(data_type: pa.DataType) -> Literal["number", "category"]:
+def has_distribution(data_type: pa.DataType) -> bool:
+    """Whether a column of this type can be sketched; dates and nested values cannot."""
+    return kind_of(data_type) is not None
+
+
+def kind_of(data_type: pa.DataType) -> Literal["number", "category"] | None:
+    """How a column of a type is compared, None where it cannot be."""
     types = pa.types
+    if types.is_dictionary(data_type):
+        return kind_of(data_type.value_type)
     if types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type):
         return "number"
     strings = types.is_string(data_type) or types.is_large_string(data_type)
     if strings or types.is_string_view(data_type) or types.is_boolean(data_type):
         return "category"
-    if types.is_null(data_type):
-        return "category"
-    raise TypeError(
-        f"a column of type {data_type} cannot be sketched: "
-        "leave it out, or turn it into a number (days since) or a category"
-    )
+    return "category" if types.is_null(data_type) else None
+
+
+def _kind(data_type: pa.DataType) -> Literal["number", "category"]:
+    kind = kind_of(data_type)
+    if kind is None:
+        raise TypeError(
+            f"a column of type {data_type} cannot be sketched: "
+            "leave it out, or turn it into a number (days since) or a category"
+        )
+    return kind
 
 
 def _categories(column: pa.ChunkedArray | pa.Array, size: int) -> ColumnSketch:
