@@ -14,7 +14,6 @@ from datetime import date
 from types import MappingProxyType
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from ml.distance import score
 from ml.incident import Extremes, extremes
@@ -126,16 +125,6 @@ def threshold_of(z: Scores, seed: int) -> float:
             sums = np.maximum(0.0, sums + z[first + offset] - SLACK)
             highest = np.maximum(highest, sums.max(axis=1))
     return max(MARGIN * float(np.median(highest)), LEAST_THRESHOLD)
-
-
-def to_json(calibration: Calibration) -> str:
-    """The calibration as text, for the model version's artifacts."""
-    return TypeAdapter(Calibration).dump_json(calibration).decode()
-
-
-def from_json(text: str) -> Calibration:
-    """The same calibration again; raises pydantic's ValidationError where the text is no such."""
-    return TypeAdapter(Calibration).validate_json(text)
 
 
 def distance_of(reference: ColumnSketch, current: ColumnSketch) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import ledger
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import candidate, evaluation, monitoring, store, training_set
+from lifecycle import calibration, candidate, evaluation, store, training_set
 from lifecycle.splits import windows_of
 from ml import gate, splits
 from ml.evidence import Evidence, Scored
@@ -109,7 +109,7 @@ def _refit(
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])
     agreement = gate.refit_agrees(gated.predict(parts.test), fitted.predict(parts.test))
-    monitoring.calibrate(
+    calibration.calibrate(
         lake, registry, model, fitted, split.train_days[-1], manifest["snapshot"],
         made["mlflow_run"],
     )  # fmt: skip
