@@ -188,10 +188,9 @@ def _checks(
 
 
 def _since_promotion(lake: Lake, model: MlModel, as_of: date, days: Days) -> Days:
-    """Return the days that the champion of `as_of` has scored: other versions' say nothing of it."""
-    query = (
-        "select max(as_of) as day from ledger.promotions where model = ? and promoted and as_of < ?"
-    )
+    """Return the days that the champion has scored: what others predicted says nothing of it."""
+    query = """select max(as_of) as day from ledger.promotions
+    where model = ? and promoted and as_of < ?"""
     decided = lake.rows(query, [model.name, as_of])[0]["day"]
     return {day: table for day, table in days.items() if day > decided}
 
