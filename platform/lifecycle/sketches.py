@@ -5,7 +5,7 @@ rows were replaced.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -83,7 +83,7 @@ def _current(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Tab
     if not store.exists(lake, SKETCHES) or not days:
         return {}
     rows = lake.rows(
-        f"""select s.* exclude (table_name, checksum, written_at)
+        f"""select s.*
         from {quoted("ml", SKETCHES)} as s
         left join ledger.partitions as p on p.table_name = s.table_name and p.day = s.day
         where s.table_name = ? and s.day in (select unnest(?))
@@ -94,13 +94,14 @@ def _current(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Tab
     )
     found: dict[date, Table] = {}
     for row in rows:
-        found.setdefault(row.pop("day"), {})[row.pop("column_name")] = _sketch(row)
+        found.setdefault(row["day"], {})[row["column_name"]] = _sketch(row)
     return found
 
 
 def _sketch(row: Mapping[str, Any]) -> ColumnSketch:
+    values = {field.name: row[field.name] for field in fields(ColumnSketch)}
     lists = {name: tuple(row[name]) for name in ("points", "levels", "counts")}
-    return ColumnSketch(**{**row, **lists})
+    return ColumnSketch(**{**values, **lists})
 
 
 def _make(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Table]:
