@@ -9,12 +9,13 @@ Statistics 17 (1989): blocks of consecutive days.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
 import numpy as np
 
+from ml.alarm import cusum
 from ml.distance import score
 from ml.incident import Extremes, extremes
 from ml.merging import merge_tables, without_each
@@ -73,6 +74,16 @@ class Calibration:
         """What a day is compared with."""
         return self.weekdays.get(day.weekday(), self.reference)
 
+    def unusual(self, days: Mapping[date, Table], name: str) -> list[float]:
+        """How unusual a column is on each day (z), 0 where there is nothing to compare."""
+        usual = self.usual[name]
+        return [
+            usual.z(distance_of(reference[name], table[name]))
+            if name in table and name in (reference := self.of_weekday(day))
+            else 0.0
+            for day, table in days.items()
+        ]
+
 
 def calibrate(
     reference_days: Mapping[date, Table],
@@ -87,6 +98,28 @@ def calibrate(
     """
     if not reference_days:
         raise ValueError("no reference days: pass the sketches of the training window's days")
+    whole = _learn(reference_days, seed, importance)
+    return replace(whole, threshold=max(whole.threshold, _wandered(reference_days, seed)))
+
+
+def _wandered(reference_days: Mapping[date, Table], seed: int) -> float:
+    """How far the second half of the reference gets from what the first half knows.
+
+    Blocks of a week cannot show what wanders for months (features over long windows do); halves
+    can, and where days are hardly related they stay below the drawn threshold.
+    """
+    ordered = sorted(reference_days.items())
+    middle = len(ordered) // 2 // WEEK * WEEK
+    if middle < FEWEST_DAYS:
+        return 0.0
+    early, late = _learn(dict(ordered[:middle]), seed, ALL_ALIKE), dict(ordered[middle:])
+    sums = [max(cusum(early.unusual(late, name), SLACK, math.inf)) for name in early.usual]
+    return max(sums, default=0.0)
+
+
+def _learn(
+    reference_days: Mapping[date, Table], seed: int, importance: Mapping[str, float]
+) -> Calibration:
     skipped = one_value_a_day(reference_days.values())
     days = {
         day: {name: column for name, column in table.items() if name not in skipped}

@@ -29,7 +29,7 @@ def check(calibration: Calibration, days: Mapping[date, Table]) -> AlarmState:
     """
     recent = dict(sorted(days.items())[-WATCHED_DAYS:])
     sums = {
-        name: cusum(unusual(calibration, recent, name), SLACK, calibration.threshold)
+        name: cusum(calibration.unusual(recent, name), SLACK, calibration.threshold)
         for name in calibration.usual
         if any(name in table and table[name].valid for table in recent.values())
     }
@@ -52,17 +52,6 @@ def check(calibration: Calibration, days: Mapping[date, Table]) -> AlarmState:
         columns=tuple(over),
         harmful=any(harm.values()),
     )
-
-
-def unusual(calibration: Calibration, days: Mapping[date, Table], name: str) -> list[float]:
-    """How unusual a column is on each day (z), 0 where there is nothing to compare."""
-    usual = calibration.usual[name]
-    return [
-        usual.z(distance_of(reference[name], table[name]))
-        if name in table and name in (reference := calibration.of_weekday(day))
-        else 0.0
-        for day, table in days.items()
-    ]
 
 
 def _effect(

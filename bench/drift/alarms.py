@@ -12,7 +12,7 @@ from streams import KINDS, REFERENCE, YEAR, Stream, name
 
 from ml.alarm import cusum
 from ml.calibration import SLACK, Calibration, calibrate
-from ml.feature_alarm import WATCHED_DAYS, check, unusual
+from ml.feature_alarm import WATCHED_DAYS, check
 from ml.sketch import ColumnSketch
 
 REST, PATIENCE = 7, 28
@@ -29,7 +29,7 @@ class Leeway:
         reference = dict(list(self.days.items())[:REFERENCE])
         self.calibration: Calibration = calibrate(reference, seed=stream.seed)
         self.year = dict(list(self.days.items())[REFERENCE:])
-        self.z = {n: unusual(self.calibration, self.year, n) for n in self.calibration.usual}
+        self.z = {n: self.calibration.unusual(self.year, n) for n in self.calibration.usual}
 
     def alarms(self) -> list[int]:
         """Days of the year without drift on which an alarm asks for a new model."""
@@ -57,7 +57,7 @@ class Leeway:
         window = dict(list(self.year.items())[first : start + PATIENCE])
         days = {day: {**table, **changed.get(day, {})} for day, table in window.items()}
         sums = [
-            cusum(unusual(self.calibration, days, name(c)), SLACK, self.calibration.threshold)
+            cusum(self.calibration.unusual(days, name(c)), SLACK, self.calibration.threshold)
             for c in shifts
         ]
         over = np.max(sums, axis=0)[start - first :] > self.calibration.threshold

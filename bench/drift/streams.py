@@ -18,7 +18,6 @@ from ml.sketch import DAILY, ColumnSketch, Floats, sketch
 START = date(2023, 1, 2)  # a Monday
 KINDS = ("normal",) * 10 + ("lognormal",) * 4 + ("count",) * 3 + ("category",) * 3
 REFERENCE, YEAR = 84, 365
-CORRELATION = 0.5  # of a column's level with the day before
 WEEKEND, HOLIDAY = 0.2, 0.3  # sd of a column's offset on such days
 HOLIDAYS = 8  # single ones a year, and one pair
 LEVELS = np.array([-1.2, -0.4, 0.2, 0.9, 1.6])  # where the categories change
@@ -29,11 +28,13 @@ class Stream:
     """`REFERENCE` days and a year after them, of `rows` rows a day.
 
     wander: largest sd of a column's daily level; each column has one between 0.02 and this.
+    correlation: of a column's level with that of the day before.
     """
 
     seed: int
     rows: int
     wander: float = 0.06
+    correlation: float = 0.5
 
     @cached_property
     def levels(self) -> np.ndarray:
@@ -43,8 +44,8 @@ class Stream:
         level = np.empty((days, columns))
         level[0] = random.normal(size=columns)
         for day in range(1, days):
-            news = np.sqrt(1 - CORRELATION**2) * random.normal(size=columns)
-            level[day] = CORRELATION * level[day - 1] + news
+            news = np.sqrt(1 - self.correlation**2) * random.normal(size=columns)
+            level[day] = self.correlation * level[day - 1] + news
         level *= random.uniform(0.02, self.wander, columns)
         weekend = np.array([self.day(i).weekday() >= 5 for i in range(days)])
         level += weekend[:, None] * random.normal(0, WEEKEND, columns)

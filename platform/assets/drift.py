@@ -30,6 +30,7 @@ from resources.registry import Registry
 CHECKS = {
     "features": "Columns are as far from the reference as its own days are from one another.",
     "prediction": "The same of the champion's predictions.",
+    "label": "The same of the labels that have matured.",
     "performance": "The champion's loss on matured labels is that of its first days.",
     "estimated_performance": "While labels mature: the loss that the model itself expects. "
     "Blind to concept drift.",

@@ -12,7 +12,7 @@ from assets.partitions import days_between
 from declaration import MlModel
 from examples import features
 from lifecycle.quality import blocked_days
-from lifecycle.sketches import CHUNK, split_by_day
+from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml import calibration, estimated
 from ml.calibration import Calibration, Table
@@ -23,7 +23,7 @@ from ml.tabular import TabularModel
 from resources.lake import Lake
 from resources.registry import Registry
 
-FEATURES, PREDICTION, EXPECTED_LOSS = "features", "prediction", "expected_loss"
+FEATURES, PREDICTION = "features", "prediction"
 REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
 SAMPLE = 2000  # rows that importance is measured on
 
@@ -34,6 +34,7 @@ class Known:
 
     features: Calibration
     prediction: Calibration
+    label: Calibration
     expected_loss: ExpectedLoss
 
 
@@ -57,6 +58,7 @@ def calibrate(
     known = Known(
         calibration.calibrate(days[FEATURES], seed=seed(model), importance=used),
         calibration.calibrate(days[PREDICTION], seed=seed(model)),
+        calibration.calibrate(label_days(lake, model, wanted), seed=seed(model)),
         estimated.usual([table[PREDICTION] for table in days[PREDICTION].values()]),
     )
     text = TypeAdapter(Known).dump_json(known).decode()
@@ -98,6 +100,12 @@ def watched_features(model: MlModel, rows: pa.Table) -> pa.Table:
 def evenly(rows: pa.Table, size: int) -> pa.Table:
     """Return about `size` rows from all over a table."""
     return rows.take(pa.array(range(0, rows.num_rows, max(1, rows.num_rows // size))))
+
+
+def label_days(lake: Lake, model: MlModel, days: Sequence[date]) -> dict[date, Table]:
+    """Return the sketches of the label on those of the `days` whose labels have passed."""
+    passed = list(checksums_of(lake, model.label.table, days))
+    return only(of_days(lake, of_labels(model), passed), [model.label.column])
 
 
 def seed(model: MlModel) -> int:

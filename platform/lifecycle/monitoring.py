@@ -14,7 +14,7 @@ from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import sketches, store
-from lifecycle.calibration import PREDICTION, Known, known_of, only
+from lifecycle.calibration import PREDICTION, Known, known_of, label_days, only
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
@@ -177,10 +177,12 @@ def _checks(
     after = {day: table for day, table in days.items() if day > known.features.last}
     live = only(_since_promotion(lake, model, as_of, days), [PREDICTION])
     matured = as_of - timedelta(days=model.label.horizon_days)
+    labels = label_days(lake, model, [day for day in after if day <= matured])
     open_days = {d: t[PREDICTION] for d, t in live.items() if d > matured and PREDICTION in t}
     return (
         _check("features", feature_alarm.check(known.features, after)),
         _check("prediction", feature_alarm.check(known.prediction, live)),
+        _check("label", replace(feature_alarm.check(known.label, labels), calibrated=False)),
         _check("performance", performance(losses(lake, model, as_of), LossAlarmPolicy())),
         _check("estimated_performance", estimated.check(known.expected_loss, open_days)),
         _incident_check(findings),

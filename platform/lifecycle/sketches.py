@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from commit_points import reached
 from declaration import MlModel
 from examples import SKETCHES
 from lifecycle import store
@@ -66,6 +67,7 @@ def of_days(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Tabl
     missing = [day for day in days if day not in found]
     for first in range(0, len(missing), CHUNK):
         found |= _make(lake, source, missing[first : first + CHUNK])
+        reached("sketches-kept")
     return dict(sorted(found.items()))
 
 

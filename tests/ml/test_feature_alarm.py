@@ -1,5 +1,6 @@
 """The feature alarm: calibrated by the reference's own days."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -139,3 +140,11 @@ def test_a_calibration_survives_being_written(calibration: Calibration) -> None:
 def test_no_reference_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="no reference days"):
         calibrate({})
+
+
+def test_what_wanders_for_months_raises_the_threshold() -> None:
+    def wandering(amplitude: float) -> Stream:
+        days = [stream(i, i + 1, amplitude * math.sin(i / 20)) for i in range(84)]
+        return {day: table for found in days for day, table in found.items()}
+
+    assert calibrate(wandering(0.4)).threshold > 2 * calibrate(wandering(0.0)).threshold
