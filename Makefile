@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo dev test test-quick check chaos clean java
+.PHONY: help setup demo dev test test-quick check chaos bench-drift clean java
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
@@ -32,7 +32,7 @@ java:
 demo: setup ## simulate a shop with a drift and run the whole loop; again goes on where it stopped
 	$(BIN)/leeway demo
 
-dev: setup ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000, until Ctrl-C
+dev: setup ## Dagster on 127.0.0.1:3000, MLflow on :5000, Evidently on :8000, until Ctrl-C
 	@scripts/dev $(BIN)
 
 test: setup ## every test, in two processes
@@ -43,6 +43,9 @@ test-quick: setup ## the tests that take less than 20 seconds each
 
 chaos: setup ## kill a history 200 times and compare what is left with an undisturbed one; hours
 	$(BIN)/python bench/chaos.py --kills 200 --days 60 --seed 1
+
+bench-drift: setup ## false alarms, delays and times of the drift checks; half an hour, writes docs/benchmarks-drift.md
+	$(BIN)/python bench/drift/main.py
 
 check: setup ## lint, format, types, SQL
 	$(BIN)/ruff check .

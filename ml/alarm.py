@@ -38,7 +38,7 @@ class LossAlarmPolicy:
 
 @dataclass(frozen=True)
 class AlarmState:
-    """Where an alarm stands today. Raised but not calibrated is advice, not an alarm."""
+    """Where an alarm stands today. Raised but not calibrated, or harmless, is advice, no alarm."""
 
     statistic: float
     threshold: float
@@ -47,13 +47,14 @@ class AlarmState:
     calibrated: bool
     reason: str
     columns: tuple[str, ...] = ()  # what drives it, worst first
+    harmful: bool = True  # whether a model can be expected to suffer
 
     @property
     def severity(self) -> Literal["ERROR", "WARN"] | None:
         """ERROR asks for a new model, WARN is advice, None is nothing to report."""
         if not self.raised:
             return None
-        return "ERROR" if self.calibrated else "WARN"
+        return "ERROR" if self.calibrated and self.harmful else "WARN"
 
 
 def cusum(values: Sequence[float], k: float, h: float) -> list[float]:
@@ -85,7 +86,8 @@ def performance(days: Sequence[DayLoss], policy: LossAlarmPolicy) -> AlarmState:
         reason = f"not calibrated: {len(first)} of {policy.reference_days + 1} days have matured"
         return AlarmState(0.0, policy.h, False, None, False, reason)
     sums = cusum(_standardised(first, rest, policy.sd_floor), policy.k, policy.h)
-    since = _since(sums, rest)
+    start = excursion(sums)
+    since = None if start is None else rest[start].day
     usual, now = _mean(first), _mean([day for day in rest if since and day.day >= since] or rest)
     span = f"since {since}" if since else "after them"
     reason = f"mean loss {now:.4f} {span}, {usual:.4f} in its first {len(first)} days"
@@ -115,9 +117,8 @@ def _mean(days: Sequence[DayLoss]) -> float:
     return float(np.mean([day.mean for day in days]))
 
 
-def _since(sums: Sequence[float], days: Sequence[DayLoss]) -> date | None:
-    """First day of the current excursion, None where the sum is at zero."""
-    if not sums[-1]:
+def excursion(sums: Sequence[float]) -> int | None:
+    """Index of the first value of the current excursion, None where the sum is at zero."""
+    if not sums or not sums[-1]:
         return None
-    zeros = [i for i, value in enumerate(sums) if not value]
-    return days[zeros[-1] + 1 if zeros else 0].day
+    return max((i + 1 for i, value in enumerate(sums) if not value), default=0)

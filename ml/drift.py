@@ -1,9 +1,10 @@
-"""Drift of columns between two spans, scored and drawn by Evidently; no other file imports it."""
+"""Drift of columns between two spans, scored by Evidently."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,23 +73,6 @@ def measure(
     return DriftReport(tuple(sorted(columns, key=lambda c: (-c.severity, c.column))))
 
 
-def render(
-    reference: Mapping[str, ColumnSketch],
-    current: Mapping[str, ColumnSketch],
-    report: DriftReport,
-    worst: int = 6,
-) -> str:
-    """One HTML page that opens from a file without a network: the `worst` comparable columns."""
-    names = [c.column for c in report.columns if c.score is not None][:worst]
-    if not names:
-        raise ValueError(
-            f"none of {len(report.columns)} columns can be drawn ({'; '.join(report.findings)}): "
-            "check that both spans hold rows"
-        )
-    page: str = _run(reference, current, names).get_html_str(as_iframe=False)
-    return page
-
-
 def _finding(name: str, before: ColumnSketch | None, now: ColumnSketch | None) -> str | None:
     for side, column in (("reference", before), ("current", now)):
         if column is None:
@@ -138,11 +122,13 @@ def _scores(
     return scores
 
 
-def _run(
+def evidently_report(
     reference: Mapping[str, ColumnSketch],
     current: Mapping[str, ColumnSketch],
     names: Sequence[str],
+    timestamp: datetime,
 ) -> Snapshot:
+    """Evidently's own report on comparable columns, as it keeps and shows it."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
@@ -156,7 +142,7 @@ def _run(
         for side in (current, reference)
     ]
     metrics = [ValueDrift(column=n, method=METHODS[current[n].kind]) for n in names]
-    return Report(metrics).run(*sides)
+    return Report(metrics).run(*sides, timestamp=timestamp)
 
 
 def _register() -> None:
@@ -166,7 +152,7 @@ def _register() -> None:
     def apply(
         reference: pd.Series, current: pd.Series, _kind: ColumnType, threshold: float
     ) -> tuple[float, bool]:
-        distance = wasserstein(reference.to_numpy(), current.to_numpy())
+        distance = wasserstein(np.sort(reference.to_numpy()), np.sort(current.to_numpy()))
         return distance, distance >= threshold
 
     name = METHODS["number"]

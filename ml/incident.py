@@ -17,6 +17,9 @@ class IncidentLimits:
     unseen_share: float = 0.05  # share of values in categories the reference never had
     rows_factor: float = 5.0  # rows per day, times or divided by
     chance: float = 1e-6  # of a column being constant although nothing changed
+    unit_factor: float = 5.0  # typical size of a column, beyond that of any day of the reference
+    outside_share: float = 0.05  # of values further out than the whole reference is wide
+    day_rows_factor: float = 2.0  # rows of one day, beyond those of any day of the reference
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,67 @@ class Finding:
     limit: float
 
 
+MOVES = ("constant", "unit change", "out of range")  # what a calendar does every day
+ENOUGH_ROWS = 100  # for a day to be judged alone
+ENOUGH_SIZES = 30  # values other than 0, for a typical size
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The smallest and largest that any day of the reference had."""
+
+    rows: tuple[int, int]
+    sizes: dict[str, tuple[float, float]]  # by column: the median of |value| where it is not 0
+
+
+def extremes(days: Collection[Mapping[str, ColumnSketch]]) -> Extremes:
+    """What is normal for a single day; raises ValueError where there is no day."""
+    rows = [_n(table) for table in days]
+    sizes: dict[str, list[float]] = {}
+    for table in days:
+        for name, column in table.items():
+            size = typical_size(column)
+            if size is not None:
+                sizes.setdefault(name, []).append(size)
+    lowest_and_highest = {name: (min(found), max(found)) for name, found in sizes.items()}
+    return Extremes((min(rows), max(rows)), lowest_and_highest)
+
+
+def typical_size(column: ColumnSketch) -> float | None:
+    """Median of |value| where it is not 0: a change of unit multiplies it, zeros do not hide it."""
+    sizes = np.abs(np.asarray(column.points))
+    sizes = sizes[sizes > 0]
+    share = len(sizes) / max(len(column.points), 1)
+    return float(np.median(sizes)) if share * column.valid >= ENOUGH_SIZES else None
+
+
+def day_incidents(
+    reference: Mapping[str, ColumnSketch],
+    usual: Extremes,
+    day: Mapping[str, ColumnSketch],
+    *,
+    one_value_a_day: Collection[str] = (),
+    limits: IncidentLimits | None = None,
+) -> tuple[Finding, ...]:
+    """Everything that is broken on one day, seen alone; little is said of a day with few rows."""
+    allowed = limits or IncidentLimits()
+    rows, (fewest, most), factor = _n(day), usual.rows, allowed.day_rows_factor
+    if rows * factor < fewest or rows > most * factor:
+        limit = fewest / factor if rows < fewest else most * factor
+        reason = f"{rows} rows, the reference's days have {fewest} to {most}"
+        counted = [Finding("row count", None, reason, rows, limit)]
+    else:
+        counted = []
+    if rows < ENOUGH_ROWS:
+        return tuple(counted)
+    return (*counted, *_columns(reference, usual, day, one_value_a_day, allowed))
+
+
 def incidents(
     reference: Mapping[str, ColumnSketch],
     current: Mapping[str, ColumnSketch],
     *,
+    usual: Extremes | None = None,
     reference_days: int,
     current_days: int,
     one_value_a_day: Collection[str] = (),
@@ -51,13 +111,27 @@ def incidents(
         )
     allowed = limits or IncidentLimits()
     found = _rows(_n(reference) / reference_days, _n(current) / current_days, allowed)
+    return (*found, *_columns(reference, usual, current, one_value_a_day, allowed))
+
+
+def _columns(
+    reference: Mapping[str, ColumnSketch],
+    usual: Extremes | None,
+    current: Mapping[str, ColumnSketch],
+    one_value_a_day: Collection[str],
+    limits: IncidentLimits,
+) -> list[Finding]:
+    found = []
     for name in sorted(reference):
         if name not in current:
             found.append(Finding("missing column", name, f"column {name} is gone", 1, 0))
         elif current[name].n and reference[name].valid:
-            column = _column(name, reference[name], current[name], allowed)
-            found += [f for f in column if f.name != "constant" or name not in one_value_a_day]
-    return tuple(found)
+            column = _column(name, reference[name], current[name], limits)
+            if usual and name in usual.sizes:
+                column += _size(name, usual.sizes[name], current[name], limits)
+            column += _outside(name, reference[name], current[name], limits)
+            found += [f for f in column if f.name not in MOVES or name not in one_value_a_day]
+    return found
 
 
 def _n(sketches: Mapping[str, ColumnSketch]) -> int:
@@ -100,6 +174,31 @@ def _column(
         reason = f"{unseen:.0%} of {name} is in categories the reference never had"
         found.append(Finding("unseen categories", name, reason, unseen, limits.unseen_share))
     return found
+
+
+def _size(
+    name: str, usual: tuple[float, float], now: ColumnSketch, limits: IncidentLimits
+) -> list[Finding]:
+    size, (low, high) = typical_size(now), usual
+    if size is None or low / limits.unit_factor <= size <= high * limits.unit_factor:
+        return []
+    limit = low / limits.unit_factor if size < low else high * limits.unit_factor
+    reason = f"{name} is typically {size:.4g}, on the reference's days {low:.4g} to {high:.4g}"
+    return [Finding("unit change", name, reason, size, limit)]
+
+
+def _outside(
+    name: str, before: ColumnSketch, now: ColumnSketch, limits: IncidentLimits
+) -> list[Finding]:
+    if before.low is None or before.high is None or before.low == before.high or not now.points:
+        return []
+    width = before.high - before.low
+    values = np.asarray(now.points)
+    share = float(np.mean((values < before.low - width) | (values > before.high + width)))
+    if share <= limits.outside_share:
+        return []
+    reason = f"{share:.0%} of {name} is far outside of {before.low:.4g} to {before.high:.4g}"
+    return [Finding("out of range", name, reason, share, limits.outside_share)]
 
 
 def _chance_of_constant(before: ColumnSketch, now: ColumnSketch) -> float:

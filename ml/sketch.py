@@ -1,6 +1,6 @@
 """What is kept of a column for drift checks: a few quantiles or counts instead of its rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 SIZE = 2048
+DAILY = 256  # of a day, as the lake keeps it: 21 columns are 43 kB
 OTHER = "(other)"
 # Share of days that must agree before a column counts as an index of time.
 MOSTLY = 0.95
@@ -87,66 +88,43 @@ def sketch_table(table: pa.Table, size: int = SIZE) -> dict[str, ColumnSketch]:
         return dict(zip(table.column_names, sketches, strict=True))
 
 
-def merge(sketches: Sequence[ColumnSketch], size: int = SIZE) -> ColumnSketch:
-    """The sketch of all rows together, from the sketches of parts (days into weeks).
-
-    Raises ValueError where there is nothing to merge, or where parts differ in kind.
-    """
-    kinds = {part.kind for part in sketches if part.valid}
-    if not sketches or len(kinds) > 1:
-        raise ValueError(
-            f"cannot merge {len(sketches)} sketches of kinds {sorted(kinds)}: "
-            "pass at least one, all of one column and one type"
-        )
-    kind = kinds.pop() if kinds else sketches[0].kind
-    levels, counts = _merged_counts(sketches, size)
-    return ColumnSketch(
-        kind=kind,
-        n=sum(part.n for part in sketches),
-        nulls=sum(part.nulls for part in sketches),
-        infinite=sum(part.infinite for part in sketches),
-        points=_merged_points(sketches, size),
-        low=min((part.low for part in sketches if part.low is not None), default=None),
-        high=max((part.high for part in sketches if part.high is not None), default=None),
-        levels=levels,
-        counts=counts,
-    )
+def has_distribution(data_type: pa.DataType) -> bool:
+    """Whether a column of this type can be sketched; dates and nested values cannot."""
+    return kind_of(data_type) is not None
 
 
-def merge_tables(
-    tables: Iterable[Mapping[str, ColumnSketch]], size: int = SIZE
-) -> dict[str, ColumnSketch]:
-    """Merge column by column; a column that only some tables have is merged over those."""
-    parts: dict[str, list[ColumnSketch]] = {}
-    for table in tables:
-        for name, part in table.items():
-            parts.setdefault(name, []).append(part)
-    return {name: merge(found, size) for name, found in parts.items()}
-
-
-def _kind(data_type: pa.DataType) -> Literal["number", "category"]:
+def kind_of(data_type: pa.DataType) -> Literal["number", "category"] | None:
+    """How a column of a type is compared, None where it cannot be."""
     types = pa.types
+    if types.is_dictionary(data_type):
+        return kind_of(data_type.value_type)
     if types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type):
         return "number"
     strings = types.is_string(data_type) or types.is_large_string(data_type)
     if strings or types.is_string_view(data_type) or types.is_boolean(data_type):
         return "category"
-    if types.is_null(data_type):
-        return "category"
-    raise TypeError(
-        f"a column of type {data_type} cannot be sketched: "
-        "leave it out, or turn it into a number (days since) or a category"
-    )
+    return "category" if types.is_null(data_type) else None
+
+
+def _kind(data_type: pa.DataType) -> Literal["number", "category"]:
+    kind = kind_of(data_type)
+    if kind is None:
+        raise TypeError(
+            f"a column of type {data_type} cannot be sketched: "
+            "leave it out, or turn it into a number (days since) or a category"
+        )
+    return kind
 
 
 def _categories(column: pa.ChunkedArray | pa.Array, size: int) -> ColumnSketch:
     counted = pc.value_counts(pc.drop_null(column.cast(pa.string())))
     pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
-    levels, counts = _top(dict(pairs), size)
+    levels, counts = top_levels(dict(pairs), size)
     return ColumnSketch("category", len(column), column.null_count, levels=levels, counts=counts)
 
 
-def _top(counts: dict[str, int], size: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def top_levels(counts: dict[str, int], size: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The most frequent levels with their counts, the rest as `OTHER`; alters `counts`."""
     rest = counts.pop(OTHER, 0)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     if rest or len(ordered) > size:
@@ -155,36 +133,11 @@ def _top(counts: dict[str, int], size: int) -> tuple[tuple[str, ...], tuple[int,
     return tuple(level for level, _ in ordered), tuple(count for _, count in ordered)
 
 
-def _merged_counts(
-    sketches: Sequence[ColumnSketch], size: int
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    total: dict[str, int] = {}
-    for part in sketches:
-        for level, count in zip(part.levels, part.counts, strict=True):
-            total[level] = total.get(level, 0) + count
-    return _top(total, size)
-
-
 def _points(ordered: Floats, size: int) -> tuple[float, ...]:
     if len(ordered) <= size:
         return tuple(ordered.tolist())
     middles = ((np.arange(size) + 0.5) / size * len(ordered)).astype(np.int64)
     return tuple(ordered[middles].tolist())
-
-
-def _merged_points(sketches: Sequence[ColumnSketch], size: int) -> tuple[float, ...]:
-    filled = [part for part in sketches if part.points]
-    if not filled:
-        return ()
-    values = np.concatenate([np.asarray(part.points) for part in filled])
-    weights = np.concatenate(
-        [np.full(len(part.points), part.valid / len(part.points)) for part in filled]
-    )
-    order = np.argsort(values, kind="stable")
-    values, reached = values[order], np.cumsum(weights[order])
-    size = min(size, len(values))
-    middles = np.searchsorted(reached, (np.arange(size) + 0.5) / size * reached[-1])
-    return tuple(values[middles].tolist())
 
 
 def one_value_a_day(days: Iterable[Mapping[str, ColumnSketch]]) -> frozenset[str]:

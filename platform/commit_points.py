@@ -27,6 +27,7 @@ POINTS = {
     "alias-moved": "ledger and alias agree, Dagster does not know",
     "predictions-kept": "a span is scored, Dagster does not know",
     "performance-kept": "a span's losses are kept, Dagster does not know",
+    "sketches-kept": "days are summarised, nothing is compared with them",
     "report-published": "MLflow has the drift report, the lake has no checks",
     "drift-kept": "findings are kept, the ledger's checks are those of before",
     "checks-kept": "a day is watched, it is not decided",

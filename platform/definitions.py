@@ -15,6 +15,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from alerting.channels import channels_of
+from assets.drift import drift_asset
 from assets.features import feature_assets, view_assets
 from assets.models import model_assets
 from assets.monitoring import monitoring_assets
@@ -73,6 +74,7 @@ def build(settings: Settings) -> Definitions:
             by_day,
             *(a for model in declaration.models for a in model_assets(model, partitions)),
             *(a for model in declaration.models for a in monitoring_assets(model, partitions)),
+            *(drift_asset(m, partitions, settings.evidently) for m in declaration.models),
         ],
         jobs=[*jobs.values(), upkeep],
         schedules=[

@@ -125,7 +125,7 @@ def test_few_assets_have_days_and_no_view_has(repository) -> None:
 def test_drift_has_a_check_for_every_kind_of_evidence(repository) -> None:
     checks = repository.asset_graph.get_check_keys_for_assets({AssetKey([MODEL, "drift"])})
     assert {check.name for check in checks} == {
-        "features", "incidents", "performance", "prediction",
+        "features", "prediction", "label", "performance", "estimated_performance", "incidents",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The assets that watch a model: predictions → performance, drift → decision."""
+"""The assets of a live model: predictions → performance, and decision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,12 +20,11 @@ from dagster import (
     asset,
 )
 
-from assets.metadata import table
 from assets.models import day_of
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import deciding, losses, monitoring, rollback, scoring
+from lifecycle import deciding, losses, rollback, scoring
 from plan import GOING, MODEL_TAG
 from resources.lake import Lake
 from resources.registry import Registry
@@ -36,13 +35,12 @@ SCORING_CHECKS = {
     "shadow": "While a champion is on trial the version before it scored the same days.",
 }
 MOST_REASONS = 5  # in a description; the metadata has all
-CHECKS = ("features", "prediction", "performance", "incidents")
 
 
 def monitoring_assets(
     model: MlModel, partitions: DailyPartitionsDefinition
 ) -> list[AssetsDefinition]:
-    """Return predictions, performance, drift and decision of one model."""
+    """Return predictions, performance and decision of one model; `assets.drift` has the checks."""
     common: dict[str, Any] = {
         "key_prefix": [model.name],
         "partitions_def": partitions,
@@ -54,7 +52,6 @@ def monitoring_assets(
         AssetKey([model.name, "champion"]),
         partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1),
     )
-    window = TimeWindowPartitionMapping(start_offset=1 - model.drift.window_days)
 
     @asset(
         **common,
@@ -95,31 +92,7 @@ def monitoring_assets(
         reached("performance-kept")
         return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})
 
-    @asset(
-        **common,
-        deps=[
-            AssetDep(predictions, partition_mapping=window),
-            AssetDep(features, partition_mapping=window),
-            performance,
-        ],
-        check_specs=[AssetCheckSpec(name, asset=[model.name, "drift"]) for name in CHECKS],
-        kinds={"evidently"},
-        pool=HEAVY,
-    )
-    def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
-        """Features, predictions and losses of the last days against what the champion knows."""
-        found = monitoring.watch(lake, registry, model, day_of(context))
-        reached("checks-kept")
-        return MaterializeResult(
-            metadata={
-                "report": MetadataValue.url(found.report_url or "no day could be compared"),
-                "version": MetadataValue.int(found.version),
-                "columns": table([vars(column) for column in found.columns]),
-            },
-            check_results=[verdict(check) for check in found.checks],
-        )
-
-    @asset(**common, deps=[drift], kinds={"ducklake"})
+    @asset(**common, deps=[AssetKey([model.name, "drift"])], kinds={"ducklake"})
     def decision(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -146,7 +119,7 @@ def monitoring_assets(
             }
         )
 
-    return [predictions, performance, drift, decision]
+    return [predictions, performance, decision]
 
 
 def warning(name: str, reasons: Sequence[str]) -> AssetCheckResult:
@@ -157,15 +130,4 @@ def warning(name: str, reasons: Sequence[str]) -> AssetCheckResult:
         severity=AssetCheckSeverity.WARN,
         description="; ".join(reasons[:MOST_REASONS]),
         metadata={"reasons": MetadataValue.json(list(reasons))},
-    )
-
-
-def verdict(check: monitoring.Check) -> AssetCheckResult:
-    """Return a day's check as Dagster shows it."""
-    return AssetCheckResult(
-        check_name=check.name,
-        passed=check.passed,
-        severity=AssetCheckSeverity[check.severity],
-        description=check.reason,
-        metadata={"statistic": check.statistic, "threshold": check.threshold},
     )

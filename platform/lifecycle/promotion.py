@@ -8,7 +8,7 @@ from typing import Any
 import ledger
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import candidate, champions, evaluation, monitoring, store, training_set
+from lifecycle import calibration, candidate, champions, evaluation, store, training_set
 from lifecycle.splits import decided_on, windows_of
 from ml import gate, splits
 from ml.evidence import Evidence, Learned, Scored
@@ -120,7 +120,7 @@ def _refit(
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])
     agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
-    monitoring.calibrate(
+    calibration.calibrate(
         lake, registry, model, fitted, split.train_days[-1], manifest["snapshot"],
         made["mlflow_run"],
     )  # fmt: skip

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         return self.home / "dagster"
 
     @property
+    def evidently(self) -> Path:
+        """Evidently's workspace: the drift reports of the last decision days."""
+        return self.home / "evidently"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Variables for child processes (dbt, Dagster, Spark workers); holds no secret."""
         return {

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pytest
 
 import ledger
 from errors import NoEvidenceError, UnsoundRowsError
-from lifecycle import monitoring, scoring, training_set
+from lifecycle import calibration, scoring, training_set
+from lifecycle.losses import losses
 from lifecycle.tested import failed_findings, unfit_days
 
 ONE_DAY = timedelta(days=1)
@@ -172,10 +174,10 @@ def test_a_window_of_two_versions_of_the_features_is_an_incident(history) -> Non
 def test_losses_of_days_that_failed_do_not_count(history) -> None:
     day = history.first_decision + 5 * ONE_DAY
     as_of = history.flip
-    before = monitoring.losses(history.lake, history.model, as_of)
+    before = losses(history.lake, history.model, as_of)
     with marked(history, [day], "failed"):
         assert list(unfit_days(history.lake, history.model, [day, as_of])) == [day]
-        after = monitoring.losses(history.lake, history.model, as_of)
+        after = losses(history.lake, history.model, as_of)
     assert [loss.day for loss in before if loss not in after] == [day]
 
 
@@ -191,9 +193,11 @@ def test_the_drift_reference_has_no_failed_held_or_older_day_and_is_as_it_was_re
     mark(fresh, FEATURES, last, "failed")  # after the training set was read
     spoil(fresh, last - ONE_DAY, "-1")
 
-    rows = monitoring.reference_rows(fresh.lake, fresh.model, last, snapshot)
+    wanted = calibration.reference_days(fresh.lake, fresh.model, last, snapshot)
+    rows = pa.concat_tables(calibration.chunks(fresh.lake, fresh.model, wanted, snapshot))
 
     days = set(rows["as_of"].to_pylist())
+    assert days == set(wanted)
     blocked = {held - n * ONE_DAY for n in range(fresh.model.label.horizon_days + 1)}
     every = {fresh.start + n * ONE_DAY for n in range((last - fresh.start).days + 1)}
     assert every - days == {failed, other, *blocked}

@@ -1,15 +1,19 @@
-"""Evidently's scores of sketches, and its page."""
+"""Evidently's scores of sketches, its history and our page."""
 
 import re
 import sys
+from datetime import date
+from pathlib import Path
 from subprocess import run
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from evidently.ui.workspace import Workspace
 
-from ml import drift
+from ml import drift, drift_history
 from ml.distance import score
+from ml.drift_page import page
 from ml.sketch import ColumnSketch, sketch_table
 
 Sides = tuple[dict[str, ColumnSketch], dict[str, ColumnSketch]]
@@ -58,21 +62,36 @@ def test_a_column_of_zeros_has_not_drifted(report: drift.DriftReport) -> None:
     assert [c.score for c in report.columns if c.column == "zeros"] == [0]
 
 
-def test_the_page_shows_only_the_worst_columns_and_loads_nothing(
+def test_the_page_shows_the_worst_columns_first_and_is_small_and_alone(
     report: drift.DriftReport, sides: Sides
 ) -> None:
-    page = drift.render(*sides, report, worst=1)
-    assert re.findall(r"Drift in column '(\w+)'", page) == ["shifted"]
-    assert "<script src=" not in page
-    assert '<link rel="stylesheet" href="http' not in page
+    html = page("drift <of> a day", *sides, report, worst=2)
+    assert re.findall(r"<h2>(\w+): ", html) == ["shifted", "country"]
+    assert re.findall(r"<tr><td>(\w+)</td>", html)[:3] == ["gone", "shifted", "country"]
+    assert "drift &lt;of&gt; a day" in html
+    assert not re.search(r"<script|<link|src=.http", html)
+    assert len(html) < 1_000_000
+
+
+def test_evidently_keeps_a_report_of_each_day_and_drops_the_oldest(
+    report: drift.DriftReport, sides: Sides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift_history, "KEPT", 2)
+    for day in (3, 1, 2, 2):
+        drift_history.remember(tmp_path, "buyers", date(2024, 5, day), *sides, report)
+    workspace = Workspace.create(str(tmp_path))
+    (project,) = workspace.list_projects()
+    found = [workspace.get_run(project.id, run) for run in sorted(workspace.list_runs(project.id))]
+    assert project.name == "buyers"
+    assert [run.timestamp.date() for run in found if run] == [date(2024, 5, 2), date(2024, 5, 3)]
 
 
 def test_nothing_to_compare_is_a_finding_for_every_column() -> None:
     empty = sketch_table(pa.table({"a": pa.array([], pa.float64()), "b": pa.nulls(0)}))
     report = drift.measure(empty, empty)
     assert [c.score for c in report.columns] == [None, None]
-    with pytest.raises(ValueError, match="a has no values in 0 reference rows"):
-        drift.render(empty, empty, report)
+    assert report.findings[0] == "a has no values in 0 reference rows"
+    assert "<img" not in page("nothing", empty, empty, report)
 
 
 def test_the_alarms_do_not_import_evidently() -> None:

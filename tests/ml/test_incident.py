@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml.incident import Finding, incidents
+from ml.incident import Finding, day_incidents, extremes, incidents
 from ml.sketch import ColumnSketch, sketch_table
 
 ROWS = 500
@@ -33,7 +33,7 @@ def test_healthy_data_is_no_incident() -> None:
         ({"spent": pa.nulls(ROWS, pa.float64())}, ("all null", "spent")),
         ({"spent": np.full(ROWS, 1.0)}, ("constant", "spent")),
         (
-            {"spent": np.where(np.arange(ROWS) % 3 == 0, np.nan, 1.0 * np.arange(ROWS))},
+            {"spent": np.where(np.arange(ROWS) % 3 == 0, np.nan, HEALTHY["spent"])},
             ("null share", "spent"),
         ),
         ({"spent": np.append(HEALTHY["spent"][1:], np.inf)}, ("infinite", "spent")),
@@ -86,3 +86,42 @@ def test_a_day_without_rows_and_a_lost_column_are_incidents() -> None:
 def test_a_span_without_days_is_refused() -> None:
     with pytest.raises(ValueError, match="current_days is 0"):
         incidents(REFERENCE, REFERENCE, reference_days=1, current_days=0)
+
+
+USUAL = extremes([REFERENCE] * 7)
+
+
+def of_the_day(changes: dict[str, object], rows: int = ROWS) -> list[tuple[str, str | None]]:
+    day = sketch_table(pa.table({**HEALTHY, **changes}).slice(0, rows))
+    return [(f.name, f.column) for f in day_incidents(REFERENCE, USUAL, day)]
+
+
+@pytest.mark.parametrize("factor", [100, 0.01])
+def test_a_change_of_unit_is_found_on_the_day(factor: float) -> None:
+    assert ("unit change", "spent") in of_the_day({"spent": HEALTHY["spent"] * factor})
+
+
+def test_zeros_do_not_hide_a_change_of_unit() -> None:
+    spent = np.where(np.arange(ROWS) % 5, 0.0, RANDOM.lognormal(size=ROWS))
+    reference = sketch_table(pa.table({"spent": spent}))
+    day = sketch_table(pa.table({"spent": spent * 100}))
+    found = day_incidents(reference, extremes([reference]), day)
+    assert "unit change" in [finding.name for finding in found]
+
+
+def test_a_part_of_the_rows_in_another_unit_is_out_of_range() -> None:
+    spent = np.where(np.arange(ROWS) < 50, 1000.0, HEALTHY["spent"])
+    assert of_the_day({"spent": spent}) == [("out of range", "spent")]
+
+
+def test_a_column_of_one_value_a_day_may_move_as_it_likes() -> None:
+    day = sketch_table(pa.table({**HEALTHY, "spent": np.full(ROWS, 1e6)}))
+    assert day_incidents(REFERENCE, USUAL, day, one_value_a_day=["spent"]) == ()
+
+
+def test_a_healthy_day_and_a_smaller_one_are_no_incident() -> None:
+    assert of_the_day({}) == of_the_day({}, rows=ROWS * 2 // 3) == []
+
+
+def test_a_day_of_few_rows_is_judged_by_their_number_alone() -> None:
+    assert of_the_day({"spent": HEALTHY["spent"] * 100}, rows=50) == [("row count", None)]

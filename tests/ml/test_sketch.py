@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ml.merging import merge, merge_tables, without_each
 from ml.sketch import (
     OTHER,
     ColumnSketch,
-    merge,
-    merge_tables,
     one_value_a_day,
     sketch,
     sketch_table,
@@ -104,3 +103,16 @@ def test_a_column_that_is_one_number_per_day_is_an_index_of_time() -> None:
     ]
     assert one_value_a_day(days) == {"weekday", "flag"}
     assert merge_tables(days)["weekday"].n == 42
+
+
+def test_the_others_of_each_day_are_what_merging_them_gives() -> None:
+    random = np.random.default_rng(0)
+    tables = [
+        pa.table({"n": random.normal(i, 1, 50 + i), "c": random.choice(["a", "b"], 50 + i)})
+        for i in range(4)
+    ]
+    days = [sketch_table(table, 32) for table in tables]
+    for name in ("n", "c"):
+        parts = [day[name] for day in days]
+        for i, others in enumerate(without_each(parts, 64)):
+            assert others == merge([*parts[:i], *parts[i + 1 :]], 64)

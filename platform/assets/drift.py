@@ -1,0 +1,108 @@
+"""The asset that watches a model: checks of a day, with a report."""
+
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetDep,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    DailyPartitionsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    TimeWindowPartitionMapping,
+    asset,
+)
+
+from assets.metadata import table
+from assets.models import day_of
+from assets.partitions import HEAVY
+from commit_points import reached
+from declaration import MlModel
+from lifecycle.monitoring import Check, Watch, watch
+from resources.lake import Lake
+from resources.registry import Registry
+
+CHECKS = {
+    "features": "Columns are as far from the reference as its own days are from one another.",
+    "prediction": "The same of the champion's predictions.",
+    "label": "The same of the labels that have matured.",
+    "performance": "The champion's loss on matured labels is that of its first days.",
+    "estimated_performance": "While labels mature: the loss that the model itself expects. "
+    "Blind to concept drift.",
+    "incidents": "No day of the window is broken. Nothing is trained on one that is.",
+}
+
+
+def drift_asset(
+    model: MlModel, partitions: DailyPartitionsDefinition, workspace: Path
+) -> AssetsDefinition:
+    """Return a model's drift asset; workspace: where Evidently keeps its own history."""
+    window = TimeWindowPartitionMapping(start_offset=1 - model.drift.window_days)
+
+    @asset(
+        key_prefix=[model.name],
+        partitions_def=partitions,
+        group_name=model.name,
+        deps=[
+            AssetDep(AssetKey([model.name, "predictions"]), partition_mapping=window),
+            AssetDep(
+                AssetKey([model.features_schema, model.features.table]), partition_mapping=window
+            ),
+            AssetKey([model.name, "performance"]),
+        ],
+        check_specs=[
+            AssetCheckSpec(name, asset=[model.name, "drift"], description=what)
+            for name, what in CHECKS.items()
+        ],
+        kinds={"evidently"},
+        pool=HEAVY,
+    )
+    def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
+        """Features, predictions and losses of the last days against what the champion knows."""
+        found = watch(lake, registry, model, day_of(context), workspace)
+        reached("checks-kept")
+        return MaterializeResult(
+            metadata={
+                "report": MetadataValue.url(found.report_url or "no day could be compared"),
+                "version": MetadataValue.int(found.version),
+                "columns": columns(found),
+                **plotted(found),
+            },
+            check_results=[verdict(check) for check in found.checks],
+        )
+
+    return drift
+
+
+def columns(found: Watch) -> MetadataValue:
+    """Return every column's drift beside its importance, worst first."""
+    return table([{**vars(c), "importance": found.importance.get(c.column)} for c in found.columns])
+
+
+def plotted(found: Watch) -> dict[str, Any]:
+    """Return the checks' numbers as metadata of the asset, which Dagster plots over time."""
+    return {
+        f"{check.name}_{what}": MetadataValue.float(value)
+        for check in found.checks
+        for what, value in (("statistic", check.statistic), ("threshold", check.threshold))
+    }
+
+
+def verdict(check: Check) -> AssetCheckResult:
+    """Return a day's check as Dagster shows it."""
+    return AssetCheckResult(
+        check_name=check.name,
+        passed=check.passed,
+        severity=AssetCheckSeverity[check.severity],
+        description=check.reason,
+        metadata={
+            "statistic": check.statistic,
+            "threshold": check.threshold,
+            "since": str(check.since or ""),
+        },
+    )

@@ -1,0 +1,118 @@
+"""What a version's alarms know of the days it was made from, kept with the version in MLflow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from assets.partitions import days_between
+from declaration import MlModel
+from examples import features
+from lifecycle.quality import blocked_days
+from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
+from lifecycle.tested import checksums_of, newest_made, unfit_days, without
+from ml import calibration, estimated
+from ml.calibration import Calibration, Table
+from ml.estimated import ExpectedLoss
+from ml.importance import importance
+from ml.sketch import DAILY, sketch_table
+from ml.tabular import TabularModel
+from resources.lake import Lake
+from resources.registry import Registry
+
+FEATURES, PREDICTION = "features", "prediction"
+REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
+SAMPLE = 2000  # rows that importance is measured on
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that was calibrated with a version."""
+
+    features: Calibration
+    prediction: Calibration
+    label: Calibration
+    expected_loss: ExpectedLoss
+
+
+def calibrate(
+    lake: Lake, registry: Registry, model: MlModel, fitted: TabularModel, last: date,
+    snapshot: int, run_id: str,
+) -> None:  # fmt: skip
+    """Learn how far days are apart anyway, from the reference that ends on `last`."""
+    days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTION: {}}
+    samples = []
+    wanted = reference_days(lake, model, last, snapshot)
+    for rows in chunks(lake, model, wanted, snapshot):
+        watched = watched_features(model, rows)
+        scores = pa.table({PREDICTION: pa.array(fitted.predict(rows), pa.float64())})
+        for what, table in ((FEATURES, watched), (PREDICTION, scores)):
+            timed = table.append_column(model.time, rows[model.time])
+            for day, part in split_by_day(timed, model.time):
+                days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
+        samples.append(evenly(rows, SAMPLE * CHUNK // max(len(wanted), 1) + 1))
+    used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
+    known = Known(
+        calibration.calibrate(days[FEATURES], seed=seed(model), importance=used),
+        calibration.calibrate(days[PREDICTION], seed=seed(model)),
+        calibration.calibrate(label_days(lake, model, wanted), seed=seed(model)),
+        estimated.usual([table[PREDICTION] for table in days[PREDICTION].values()]),
+    )
+    text = TypeAdapter(Known).dump_json(known).decode()
+    registry.document(run_id, "calibration.json", text)
+
+
+@lru_cache(maxsize=4)
+def known_of(registry: Registry, run_id: str) -> Known:
+    """Return what was calibrated with the version that a run has made."""
+    return TypeAdapter(Known).validate_json(registry.read(run_id, "calibration.json"))
+
+
+def reference_days(lake: Lake, model: MlModel, last: date, snapshot: int) -> list[date]:
+    """Return the days of the reference: those up to `last` that training may use too.
+
+    Of days that different dbt models have made only those of the newest count.
+    """
+    days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
+    unfit = unfit_days(lake, model, days, snapshot)
+    used = without(days, {*blocked_days(lake, model, snapshot), *unfit})
+    made = checksums_of(lake, model.features.table, used, snapshot)
+    return newest_made(made)
+
+
+def chunks(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) -> Iterator[pa.Table]:
+    """Return the features of the reference, as they were at a snapshot, some weeks at a time."""
+    for first in range(0, len(days), CHUNK):
+        rows = features(lake, model, days[first : first + CHUNK], snapshot)
+        if rows.num_rows:
+            yield rows
+
+
+def watched_features(model: MlModel, rows: pa.Table) -> pa.Table:
+    """Return feature columns, without entity, time and excluded columns."""
+    hidden = {model.entity, model.time, *model.features.exclude}
+    return rows.select([name for name in rows.column_names if name not in hidden])
+
+
+def evenly(rows: pa.Table, size: int) -> pa.Table:
+    """Return about `size` rows from all over a table."""
+    return rows.take(pa.array(range(0, rows.num_rows, max(1, rows.num_rows // size))))
+
+
+def label_days(lake: Lake, model: MlModel, days: Sequence[date]) -> dict[date, Table]:
+    """Return the sketches of the label on those of the `days` whose labels have passed."""
+    passed = list(checksums_of(lake, model.label.table, days))
+    return only(of_days(lake, of_labels(model), passed), [model.label.column])
+
+
+def seed(model: MlModel) -> int:
+    """Return the seed of everything that is drawn for a calibration."""
+    return model.train.seed
+
+
+def only(tables: Mapping[date, Table], names: Sequence[str]) -> dict[date, Table]:
+    """Return days with those of their columns that are named."""
+    return {day: {n: s for n, s in t.items() if n in names} for day, t in tables.items()}

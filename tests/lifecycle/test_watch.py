@@ -1,0 +1,99 @@
+"""The drift asset's library: what is wrong with a day, from the lake to the decision."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import ledger
+from lifecycle import monitoring
+from lifecycle.calibration import known_of
+
+ONE_DAY = timedelta(days=1)
+
+
+@contextmanager
+def changed(world, days: list[date], column: str, formula: str) -> Iterator[None]:
+    """Features of `days` built with another formula, and then again as they were."""
+    before = world.lake.read(
+        "select * from features.customer_features where as_of in (select unnest(?))", [days]
+    )
+    build(world, days, f"select * replace ({formula} as {column}) from rows", before)
+    try:
+        yield
+    finally:
+        build(world, days, "select * from rows", before)
+
+
+def build(world, days: list[date], query: str, rows) -> None:
+    def write(connection) -> None:
+        within = "where as_of in (select unnest(?))"
+        connection.execute(f"delete from features.customer_features {within}", [days])
+        connection.register("rows", rows)
+        connection.execute(f"insert into features.customer_features {query}")
+        connection.unregister("rows")
+        connection.execute(
+            """update ledger.partitions set written_at = written_at + interval 1 second
+            where table_name = 'customer_features' and day in (select unnest(?))""",
+            [days],
+        )
+
+    world.lake.transact(write)
+
+
+def check(watch: monitoring.Watch, name: str) -> monitoring.Check:
+    return next(check for check in watch.checks if check.name == name)
+
+
+def until(world, count: int) -> list[date]:
+    """The last days before the world turns."""
+    return [world.flip - (n + 1) * ONE_DAY for n in reversed(range(count))]
+
+
+def test_a_shift_of_what_the_model_uses_is_an_alarm_with_its_column(history) -> None:
+    days = until(history, 6)
+    with changed(history, days, "visits", "visits + 2"):
+        found = check(history.watch(days[-1]), "features")
+    assert (found.passed, found.severity) == (False, "ERROR")
+    assert found.reason.startswith("visits adds up to")
+    assert found.since is not None
+    assert found.since >= days[0] - ONE_DAY
+    assert check(history.watch(days[-1]), "features").passed
+
+
+def test_a_shift_of_what_the_model_does_not_use_is_only_shown(history) -> None:
+    days = until(history, 6)
+    with changed(history, days, "spend", "spend * 2"):
+        watch = history.watch(days[-1])
+    assert watch.importance["visits"] == 1
+    assert watch.importance["spend"] < 0.1
+    found = check(watch, "features")
+    assert (found.passed, found.severity) == (False, "WARN")
+    assert found.reason.startswith("too small or unimportant to harm: spend")
+
+
+def test_a_change_of_unit_on_one_day_is_an_incident_on_that_day_and_no_drift(history) -> None:
+    (day,) = until(history, 1)
+    with changed(history, [day], "spend", "spend * 100"):
+        watch = history.watch(day)
+    assert {(f.name, f.column) for f in watch.findings} >= {("unit change", "spend")}
+    assert str(day) in check(watch, "incidents").reason
+    assert check(watch, "features").passed
+
+
+def test_the_loss_that_the_model_expects_is_shown_and_never_an_alarm(history) -> None:
+    found = check(history.watch(history.last), "estimated_performance")
+    assert (found.passed, found.severity) == (True, "WARN")
+    assert "blind to concept drift" in found.reason
+    assert 0 < found.statistic < found.threshold
+
+
+def test_what_is_calibrated_stays_with_the_version(history) -> None:
+    version = ledger.champion_on(history.lake, history.model.name, history.flip)
+    (row,) = history.lake.rows("select * from ledger.versions where version = ?", [version])
+    known = known_of(history.registry, row["mlflow_run"])
+    assert known.features.seed == history.model.train.seed
+    assert (
+        known.features.last == history.first_decision - history.model.label.horizon_days * ONE_DAY
+    )
+    assert known.features.calibrated
+    assert known.features.threshold > 0
