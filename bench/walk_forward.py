@@ -73,11 +73,13 @@ def scored(
 ) -> dict[str, Floats]:
     """Return labels and predictions of `rows` by the live version, its candidate and baselines."""
     promotion = lake.rows(
-        "select as_of, candidate from ledger.promotions where model = ? and version = ?",
+        """select p.as_of, p.candidate, v.recipe
+        from ledger.promotions as p join ledger.versions as v using (model, version)
+        where model = ? and version = ?""",
         [model.name, version],
     )[0]
     manifest = store.kept(lake, model, training_set.WHAT, promotion["as_of"])
-    split = training_set.split_from(model, manifest)
+    split = training_set.split_from(manifest, promotion["recipe"])
     parts, columns = training_set.rows_of(lake, model, manifest, split)
     baselines = fit_baselines(parts, columns, TrainConfig(seed=model.train.seed))
     models = {
