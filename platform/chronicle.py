@@ -37,7 +37,7 @@ class Training(BaseModel):
     as_of: date
     training_set: str
     lane: str
-    recipe: str | None
+    recipe: str
     first_day: date
     last_day: date
     left_out: list[date]
@@ -149,32 +149,21 @@ def manifest_for(
     return manifest_of(lake, registry, model, row["version"])
 
 
-def learned_span(manifest: dict[str, Any], kind: str, horizon_days: int) -> tuple[date, date]:
-    """Return first and last day that a version may have learned from.
-
-    A candidate's days are in the manifest; its refit goes on up to the last matured day.
-    """
-    first = date.fromisoformat(manifest["train_days"][0])
-    if kind == "refit":
-        return first, date.fromisoformat(manifest["as_of"]) - timedelta(days=horizon_days)
-    return first, date.fromisoformat(manifest["train_days"][-1])
-
-
 def _training(lake: Lake, registry: Registry, model: MlModel, version: int) -> Training | None:
     query = "select * from ledger.versions where model = ? and version = ?"
     found = lake.rows(query, [model.name, version])
     if not found:
         return None
     row, manifest = found[0], manifest_for(lake, registry, model, found[0])
-    first, last = learned_span(manifest, row["kind"], model.label.horizon_days)
+    learned = training_set.learned_days(manifest, row["recipe"], row["kind"])
     return Training(
-        first_day=first,
-        last_day=last,
+        first_day=learned[0],
+        last_day=learned[-1],
         left_out=sorted({*manifest["blocked_days"], *manifest["unfit_days"]}),
-        rows=manifest["rows"],
+        rows=manifest["recipes"][row["recipe"]]["rows"],
         features=len(manifest["columns"]),
         commit=manifest["commit"],
-        recipe=row.get("recipe"),
+        recipe=row["recipe"],
         **{name: row[name] for name in ("kind", "as_of", "training_set", "lane", "snapshot")},
     )
 

@@ -13,11 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 
 import ledger
-from assets.partitions import days_between
-from chronicle import learned_span, manifest_for
+from chronicle import manifest_for
 from declaration import Declaration, MlModel, choose
 from errors import SetupError
-from lifecycle import store
+from lifecycle import store, training_set
 from lifecycle.champions import history_of
 from lifecycle.tested import window
 from resources.lake import Lake, quoted
@@ -177,16 +176,11 @@ def of_model(
 def of_version(
     lake: Lake, registry: Registry, model: MlModel, row: dict[str, Any], days: Days
 ) -> TaintedVersion:
-    """Return the tainted days of a version's training set.
-
-    A candidate's days are named by its manifest; a refit may have used any up to its last one.
-    """
+    """Return the tainted days of a version's training set."""
     manifest = manifest_for(lake, registry, model, row)
     left_out = {*manifest["blocked_days"], *manifest["unfit_days"]}
     kept = {day for day in days if day.isoformat() not in left_out}
-    learned = {date.fromisoformat(day) for day in manifest["train_days"]}
-    if row["kind"] == "refit":
-        learned |= set(days_between(*learned_span(manifest, "refit", model.label.horizon_days)))
+    learned = set(training_set.learned_days(manifest, row["recipe"], row["kind"]))
     return TaintedVersion(
         learned=sorted(kept & learned),
         judged=sorted(kept & {date.fromisoformat(day) for day in manifest["test_days"]}),

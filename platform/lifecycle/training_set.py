@@ -158,6 +158,14 @@ def recipe_from(manifest: Mapping[str, Any], name: str) -> Recipe:
     return Recipe(name, kept["window_days"], kept["every_days"], kept["half_life_days"], since)
 
 
+def learned_days(manifest: Mapping[str, Any], recipe: str, kind: str) -> tuple[date, ...]:
+    """Return the days that a version may have learned from; kind: `candidate` or `refit`."""
+    if kind == "candidate":
+        return split_from(manifest, recipe).train_days
+    as_of, windows = date.fromisoformat(manifest["as_of"]), splits.Windows(**manifest["windows"])
+    return splits.refit(as_of, windows, recipe_from(manifest, recipe)).train_days
+
+
 def decided(lake: Lake, model: MlModel, as_of: date) -> tuple[str, list[str]]:
     """Return lane and reasons of the day's decision; a day without one is trained by hand."""
     found = lake.rows(

@@ -7,7 +7,7 @@ from rich.console import Console
 
 import ledger
 from chronicle import history as events_of
-from chronicle import learned_span, live_on
+from chronicle import live_on
 from errors import NoEvidenceError
 from shown_models import show_history, show_live
 
@@ -85,9 +85,3 @@ def test_the_history_has_decision_verdict_and_champion_in_order(history) -> None
     ]
     assert {event.as_of for event in found} == {world.first_decision}
     assert "promoted by gate" in told(show_history, world.model.name, found)
-
-
-def test_a_refit_may_have_learned_up_to_the_last_matured_day() -> None:
-    manifest = {"as_of": "2024-03-16", "train_days": ["2024-01-02", "2024-02-20"]}
-    assert learned_span(manifest, "candidate", 7) == (date(2024, 1, 2), date(2024, 2, 20))
-    assert learned_span(manifest, "refit", 7) == (date(2024, 1, 2), date(2024, 3, 9))

@@ -18,6 +18,9 @@ def watched(fresh):
     """A champion of the world's features, and a decision day on which nothing is wrong."""
     put_version(fresh, 1, fresh.first_decision, "window", "refit")
     put_verdict(fresh, fresh.first_decision, version=1, promoted=True)
+    row = {"version": 1, "action": "promoted", "by": "gate", "why": "first model"}
+    key = {"model": fresh.model.name, "as_of": fresh.first_decision}
+    ledger.put(fresh.lake, "champions", key, row)
     store.keep(fresh.lake, fresh.model, "drift", fresh.flip, {"checks": [], "findings": []})
     return fresh
 

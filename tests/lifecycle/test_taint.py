@@ -47,6 +47,7 @@ def promote(world, day: date, manifest: dict, versions: dict[int, str]) -> None:
     name = world.model.name
     for version, kind in versions.items():
         row = {"as_of": day, "kind": kind, "training_set": manifest["id"], "lane": "normal"}
+        row["recipe"] = "window"
         ledger.put(world.lake, "versions", {"model": name, "version": version}, row)
     verdict = {"version": max(versions), "promoted": True, "reasons": [], "evidence": "{}"}
     rival = champions.rival_of(world.lake, name, day)

@@ -33,6 +33,15 @@ def test_a_manifest_names_days_rows_code_and_a_hash_for_each_day(fresh) -> None:
     assert found["champion"] is None
 
 
+def test_a_refit_learns_up_to_the_last_matured_day_and_a_candidate_leaves_the_test(fresh) -> None:
+    manifest, horizon = build(fresh), timedelta(days=fresh.model.label.horizon_days)
+    candidate = training_set.learned_days(manifest, "window", "candidate")
+    refit = training_set.learned_days(manifest, "window", "refit")
+    assert [str(day) for day in candidate] == manifest["train_days"]
+    assert refit[-1] == fresh.first_decision - horizon
+    assert candidate[-1] < date.fromisoformat(manifest["test_days"][0])
+
+
 def test_the_same_rows_give_the_same_manifest_and_other_rows_another(fresh) -> None:
     first = build(fresh)
     assert build(fresh)["id"] == first["id"]
