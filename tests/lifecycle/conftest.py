@@ -160,11 +160,14 @@ class World:
         )
 
     def contents(self) -> dict[str, list[dict]]:
-        """Every row that the lifecycle has written, but for when and in how many turns."""
+        """Every row that the lifecycle has written, but for when and in how many turns.
+
+        Without sketches: they go with what they summarise, and come when they are asked for.
+        """
         tables = self.lake.rows(
             """select table_schema as s, table_name as t from information_schema.tables
             where table_catalog = 'lake' and table_schema in ('ml', 'ledger')
-            and table_name <> 'locks' order by 1, 2"""
+            and table_name not in ('locks', 'sketches') order by 1, 2"""
         )
         return {
             f"{row['s']}.{row['t']}": [
