@@ -1,8 +1,9 @@
 """`leeway ledger`, `rollback` and `taint` as an operator types them, on a home of their own."""
 
 import json
+import os
+from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ import ledger
 from cli import app
 from errors import LeewayError, NoEvidenceError, RollbackError, SetupError
 from lifecycle import champions
+from resources.settings import settings
 from state import opened
 
 MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
@@ -22,10 +24,12 @@ def say(*arguments: str) -> str:
     return " ".join(result.output.split())
 
 
-@pytest.fixture
-def decided(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A home whose model has had two champions and decisions, without their files in MLflow."""
-    monkeypatch.setenv("COLUMNS", "200")
+    before = dict(os.environ)
+    os.environ |= {"LEEWAY_HOME": str(tmp_path_factory.mktemp("home")), "COLUMNS": "200"}
+    settings.cache_clear()
     lake, _ = opened()
     for version, day in ((2, DAY), (4, DAY + timedelta(days=9))):
         row = {"kind": "retrain", "lane": "normal", "reasons": '["too warm"]', "evidence": "{}"}
@@ -37,6 +41,10 @@ def decided(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         }  # fmt: skip
         rival = champions.rival_of(lake, MODEL, day)
         champions.keep_verdict(lake, {"model": MODEL, "as_of": day}, verdict, rival)
+    yield
+    settings.cache_clear()
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
