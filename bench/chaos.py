@@ -2,10 +2,10 @@
 
     python bench/chaos.py --kills 200 --days 60 --seed 1
 
-`leeway run` works off a simulated greenhouse and is ended by SIGKILL: after its first step, any
-moment is as likely as another (its life is exponentially distributed, on average a twentieth of
-what an undisturbed run takes). The next one goes on. A finished home is compared, a fresh one
-begun, until all kills are done. Exit status 1 where anything differs.
+`leeway run` works off a simulated greenhouse and is ended by SIGKILL at a random moment: in its
+first to fifth step (a month of ingest, a training, a day's decision), and a while into it or beyond
+its end, for on average as long as an undisturbed step takes. The next one goes on. A finished home
+is compared, a fresh one begun, until all kills are done. Exit status 1 where anything differs.
 """
 
 import random
@@ -27,7 +27,7 @@ from bench.comparison import State, differences, state_of
 from bench.greenhouse import land, make_project
 from bench.runner import Runner
 
-LIVES = 20  # of a run, on average, before it would have ended
+MOST_STEPS = 5  # that a run may begin before it is killed
 
 
 def main(
@@ -40,14 +40,11 @@ def main(
     with scratch() as place:
         land(place / "landing", days)
         make_project(place / "dbt_project", every_days=7)
-        began = time.monotonic()
-        wanted = undisturbed(place, days)
-        length = time.monotonic() - began
-        print(f"undisturbed: {length:.0f} s, {len(wanted)} tables", flush=True)
+        wanted, step = undisturbed(place, days)
         while done < kills:
             homes += 1
             runner = Runner(place, place / f"home{homes}", days)
-            while done < kills and killed(runner, chance.expovariate(LIVES / length)):
+            while done < kills and killed(runner, chance, step):
                 done += 1
                 where[moment(runner)] += 1
                 print(f"kill {done} of {kills}: {moment(runner)}", flush=True)
@@ -59,19 +56,28 @@ def main(
     sys.exit(wrong > 0)
 
 
-def undisturbed(place: Path, days: int) -> State:
-    """Run without a kill; one without promotions and predictions would prove nothing."""
-    state = finished(Runner(place, place / "undisturbed", days), place / "undisturbed")
+def undisturbed(place: Path, days: int) -> tuple[State, float]:
+    """Run without a kill; one without promotions and predictions would prove nothing.
+
+    Returns what is left, and how many seconds a step takes.
+    """
+    began, runner = time.monotonic(), Runner(place, place / "undisturbed", days)
+    state = finished(runner, place / "undisturbed")
+    length = time.monotonic() - began
     models = [name for name in state if name.startswith("mlflow.")]
     predicted = [name for name, rows in state.items() if name.endswith("_predictions") and rows]
     if not models or not predicted or state["ledger.promotions"].total() < 2:
         sys.exit(f"the undisturbed run has made too little: {sorted(state)}")
-    return state
+    print(
+        f"undisturbed: {length:.0f} s, {len(runner.steps)} steps, {len(state)} tables", flush=True
+    )
+    return state, length / len(runner.steps)
 
 
-def killed(runner: Runner, life: float) -> bool:
+def killed(runner: Runner, chance: random.Random, step: float) -> bool:
     """Run for a while; returns whether the run was killed, or had ended before."""
-    status = runner.run(life=life)
+    life, last = chance.expovariate(1 / step), chance.randint(1, MOST_STEPS)
+    status = runner.run(life=life, in_step=last)
     if status not in (0, -signal.SIGKILL):
         sys.exit(f"a run after a kill has failed:\n{runner.tail()}")
     return status != 0

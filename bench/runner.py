@@ -71,18 +71,20 @@ class Runner:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
 
-    def run(self, variable: str = f"{VARIABLE}=", life: float | None = None) -> int:
+    def run(
+        self, variable: str = f"{VARIABLE}=", life: float | None = None, in_step: int = 1
+    ) -> int:
         """Run to the end and return the exit status, that of a signal as its negative number.
 
-        variable: `NAME=value` of this run alone. life: seconds from the first step to a SIGKILL
-        of the run alone; its children have to end by themselves.
+        variable: `NAME=value` of this run alone. life: seconds from the beginning of the step with
+        the number `in_step` to a SIGKILL of the run alone; its children have to end by themselves.
         """
         print(variable, file=self.process.stdin, flush=True)
         child, timer = int(self._told().removeprefix(BEGUN)), None
         self.steps = []
         while (line := self._told()).startswith(STEP):
             self.steps.append(line.removeprefix(STEP).strip())
-            if life is not None and timer is None:
+            if life is not None and len(self.steps) == in_step:
                 timer = Timer(life, kill, [child])
                 timer.start()
         if timer:
