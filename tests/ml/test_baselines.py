@@ -10,20 +10,22 @@ import pytest
 
 from ml.baselines import fit_baselines
 from ml.evaluation import measure
+from ml.recipes import Recipe
 from ml.schema import Schema
 from ml.splits import Windows, alarm, normal
 from ml.tabular import TrainConfig
 
 CONFIG = TrainConfig(threads=1)
-WINDOWS = Windows(horizon_days=5, test_days=5, window_days=60, every_days=1)
+WINDOWS = Windows(horizon_days=5, test_days=5)
 AS_OF = date(2024, 2, 14)
+WINDOW, FADING = Recipe("window", 60, 1), Recipe("fading", 60, 1, half_life_days=10)
 
 
 @pytest.mark.parametrize("lane", [normal, alarm])
 def test_each_baseline_is_a_probability_and_the_trees_know_more_than_the_base_rate(
     customers: Callable[..., pa.Table], schema: Schema, lane: Callable
 ) -> None:
-    parts = lane(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    parts = lane(AS_OF, WINDOWS, WINDOW).parts(customers(300, 40), schema)
     labels = schema.labels(parts.test)
     losses = {}
     for name, model in fit_baselines(parts, schema, CONFIG).items():
@@ -37,7 +39,7 @@ def test_each_baseline_is_a_probability_and_the_trees_know_more_than_the_base_ra
 def test_the_base_rate_is_that_of_the_weighted_training_rows(
     customers: Callable[..., pa.Table], schema: Schema
 ) -> None:
-    parts = alarm(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    parts = alarm(AS_OF, WINDOWS, FADING).parts(customers(300, 40), schema)
     expected = np.average(schema.labels(parts.train), weights=parts.weights)
     predictions = fit_baselines(parts, schema, CONFIG)["base_rate"].predict(parts.test)
     assert np.unique(predictions) == pytest.approx([expected])
@@ -47,7 +49,7 @@ def test_the_base_rate_is_that_of_the_weighted_training_rows(
 def test_a_model_may_have_columns_of_one_kind_only(
     customers: Callable[..., pa.Table], schema: Schema, kind: str
 ) -> None:
-    parts = normal(AS_OF, WINDOWS).parts(customers(300, 40), schema)
+    parts = normal(AS_OF, WINDOWS, WINDOW).parts(customers(300, 40), schema)
     one_kind = replace(schema, **{"numeric": (), "categorical": (), kind: getattr(schema, kind)})
     fitted = fit_baselines(parts, one_kind, CONFIG)
     for model in fitted.values():

@@ -16,6 +16,7 @@ import pytest
 import ml
 from ml.errors import ArtifactError, SchemaError
 from ml.estimators import ESTIMATORS
+from ml.recipes import Recipe
 from ml.schema import Schema
 from ml.splits import Parts, Windows, normal
 from ml.tabular import TabularModel, TrainConfig
@@ -39,8 +40,9 @@ def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def parts(customers: Callable[..., pa.Table], schema: Schema) -> Parts:
-    windows = Windows(horizon_days=5, test_days=5, window_days=60, every_days=1)
-    return normal(date(2024, 2, 14), windows).parts(customers(100, 40), schema)
+    windows = Windows(horizon_days=5, test_days=5)
+    split = normal(date(2024, 2, 14), windows, Recipe("window", 60, 1))
+    return split.parts(customers(100, 40), schema)
 
 
 @pytest.fixture(scope="module")

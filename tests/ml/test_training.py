@@ -13,6 +13,7 @@ import torch
 from ml.baselines import fit_baselines
 from ml.errors import TrainingError
 from ml.evaluation import measure
+from ml.recipes import Recipe, recipes
 from ml.schema import Schema
 from ml.splits import Parts, Windows, alarm, normal
 from ml.tabular import TabularModel, TrainConfig
@@ -40,8 +41,9 @@ def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def parts(customers: Callable[..., pa.Table], schema: Schema) -> Parts:
-    windows = Windows(horizon_days=5, test_days=5, window_days=60, every_days=1)
-    return normal(date(2024, 2, 14), windows).parts(customers(300, 40), schema)
+    windows = Windows(horizon_days=5, test_days=5)
+    split = normal(date(2024, 2, 14), windows, Recipe("window", 60, 1))
+    return split.parts(customers(300, 40), schema)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +193,8 @@ def test_the_alarm_lane_learns_a_changed_concept_from_five_matured_days(
     new = np.asarray(table["as_of"].to_numpy() >= np.datetime64(changed))
     old_labels = table["repurchased"].to_numpy()
     table = replaced(table, "repurchased", np.where(new, 1 - old_labels, old_labels))
-    split = alarm(as_of, Windows(horizon_days=5, every_days=1), changed)
+    [recipe] = recipes(["change"], 180, 1, changed)
+    split = alarm(as_of, Windows(horizon_days=5), recipe, changed)
     parts = split.parts(table, schema)
     champion = measure(schema.labels(parts.test), model.predict(parts.test))
     candidate = fit(parts.train, parts.holdout, schema, CONFIG, NoTracker(), parts.weights)
