@@ -1,7 +1,6 @@
 """What a version's alarms know of the days it was made from, kept with the version in MLflow."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -15,27 +14,17 @@ from lifecycle.quality import blocked_days
 from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml import calibration, estimated
-from ml.calibration import Calibration, Table
-from ml.estimated import ExpectedLoss
+from ml.calibration import Table
 from ml.importance import importance
 from ml.sketch import DAILY, sketch_table
 from ml.tabular import TabularModel
+from ml.watching import PREDICTION, Known
 from resources.lake import Lake
 from resources.registry import Registry
 
-FEATURES, PREDICTION = "features", "prediction"
+FEATURES = "features"
 REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
 SAMPLE = 2000  # rows that importance is measured on
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that was calibrated with a version."""
-
-    features: Calibration
-    prediction: Calibration
-    label: Calibration
-    expected_loss: ExpectedLoss
 
 
 def calibrate(

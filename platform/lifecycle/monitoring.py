@@ -1,10 +1,9 @@
 """Watch a champion: features, predictions and losses of a day against what it was made from."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
@@ -14,36 +13,29 @@ from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import sketches, store
-from lifecycle.calibration import PREDICTION, Known, known_of, label_days, only
+from lifecycle.calibration import known_of, label_days, only
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
 from lifecycle.tested import checksums_of, failed_findings, made_by, newest_made, window
-from ml import estimated, feature_alarm
-from ml.alarm import AlarmState, LossAlarmPolicy, performance
 from ml.drift import ColumnDrift, measure
 from ml.feature_alarm import WATCHED_DAYS
-from ml.incident import Extremes, Finding, day_incidents, incidents
+from ml.incident import Finding
 from ml.merging import merge_tables
-from ml.sketch import ColumnSketch
+from ml.watching import (
+    PREDICTION,
+    Check,
+    Days,
+    Seen,
+    broken,
+    broken_together,
+    checks,
+    reference_of,
+)
 from resources.lake import Lake
 from resources.registry import Registry
 
 WHAT = "drift"
-Days = Mapping[date, Mapping[str, ColumnSketch]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One verdict of a day. ERROR leads to training, WARN is shown only."""
-
-    name: str
-    passed: bool
-    severity: Literal["ERROR", "WARN"]
-    statistic: float
-    threshold: float
-    reason: str
-    since: date | None = None  # first day of what the alarm is about
 
 
 @dataclass(frozen=True)
@@ -75,24 +67,24 @@ def watch(
     known = known_of(registry, _run_of(lake, model, version))
     days, mixed = _days(lake, model, as_of)
     current = {day: days[day] for day in window(model, as_of) if day in days}
-    broken = _broken(known, current)
+    alone = broken(known, days)
     findings = held_findings(lake, as_of, model.drift.window_days) + mixed
     findings += failed_findings(lake, model, as_of)
-    findings += tuple(finding for found in broken.values() for finding in found)
+    findings += tuple(finding for day in current for finding in alone.get(day, ()))
     if current:
-        findings += _of_window(known, current, findings)
+        findings += broken_together(known, current, findings)
     if not current and not findings:
         raise NoEvidenceError(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = {day: table for day, table in days.items() if not _broken(known, {day: table})}
-    checks = _checks(lake, model, as_of, known, healthy, findings)
+    healthy = {day: table for day, table in days.items() if day not in alone}
+    verdicts = checks(known, _seen(lake, model, as_of, healthy), findings)
     merged = merge_tables(current.values())
-    reference = _reference(known, merged)
+    reference = reference_of(known, merged)
     report = measure(reference, {name: merged[name] for name in reference if name in merged})
     url = publish(registry, model, as_of, reference, merged, report, workspace)
-    found = Watch(version, checks, findings, report.columns, known.features.importance, url)
+    found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
     reached("report-published")
     _keep(lake, model, as_of, found)
     return found
@@ -124,68 +116,15 @@ def _days(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding,
     return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
 
 
-def _broken(known: Known, days: Days) -> dict[date, list[Finding]]:
-    """Return what is wrong with days that are seen alone."""
-    found = {}
-    for day, table in days.items():
-        findings = day_incidents(
-            _reference(known, table),
-            _extremes(known),
-            table,
-            one_value_a_day=known.features.time_columns,
-        )
-        dated = [replace(finding, reason=f"{day}: {finding.reason}") for finding in findings]
-        if dated:
-            found[day] = dated
-    return found
-
-
-def _reference(known: Known, table: Mapping[str, ColumnSketch]) -> dict[str, ColumnSketch]:
-    """Return what a table is compared with; a day may well have no predictions yet."""
-    scores = known.prediction.reference if PREDICTION in table else {}
-    return {**known.features.reference, **scores}
-
-
-def _extremes(known: Known) -> Extremes:
-    sizes = {**known.features.extremes.sizes, **known.prediction.extremes.sizes}
-    return Extremes(known.features.extremes.rows, sizes)
-
-
-def _of_window(known: Known, current: Days, found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return what only the days together show."""
-    told = {(finding.name, finding.column) for finding in found}
-    merged = merge_tables(current.values())
-    findings = incidents(
-        _reference(known, merged),
-        merged,
-        usual=_extremes(known),
-        reference_days=known.features.days,
-        current_days=len(current),
-        one_value_a_day=known.features.time_columns,
-    )
-    return tuple(f for f in findings if (f.name, f.column) not in told)
-
-
-def _checks(
-    lake: Lake,
-    model: MlModel,
-    as_of: date,
-    known: Known,
-    days: Days,
-    findings: Sequence[Finding],
-) -> tuple[Check, ...]:
-    after = {day: table for day, table in days.items() if day > known.features.last}
+def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:
     live = only(_since_promotion(lake, model, as_of, days), [PREDICTION])
     matured = as_of - timedelta(days=model.label.horizon_days)
-    labels = label_days(lake, model, [day for day in after if day <= matured])
-    open_days = {d: t[PREDICTION] for d, t in live.items() if d > matured and PREDICTION in t}
-    return (
-        _check("features", feature_alarm.check(known.features, after)),
-        _check("prediction", feature_alarm.check(known.prediction, live)),
-        _check("label", replace(feature_alarm.check(known.label, labels), calibrated=False)),
-        _check("performance", performance(losses(lake, model, as_of), LossAlarmPolicy())),
-        _check("estimated_performance", estimated.check(known.expected_loss, open_days)),
-        _incident_check(findings),
+    return Seen(
+        features=days,
+        live=live,
+        labels=label_days(lake, model, [day for day in days if day <= matured]),
+        unlabelled={d: t[PREDICTION] for d, t in live.items() if d > matured and PREDICTION in t},
+        losses=losses(lake, model, as_of),
     )
 
 
@@ -200,19 +139,6 @@ def _since_promotion(lake: Lake, model: MlModel, as_of: date, days: Days) -> Day
 def _run_of(lake: Lake, model: MlModel, version: int) -> str:
     query = "select mlflow_run from ledger.versions where model = ? and version = ?"
     return lake.rows(query, [model.name, version])[0]["mlflow_run"]
-
-
-def _check(name: str, state: AlarmState) -> Check:
-    severity: Literal["ERROR", "WARN"] = (
-        "ERROR" if state.calibrated and (state.harmful or not state.raised) else "WARN"
-    )
-    values = (state.statistic, state.threshold, state.reason, state.since)
-    return Check(name, not state.raised, severity, *values)
-
-
-def _incident_check(findings: Sequence[Finding]) -> Check:
-    reason = "; ".join(f.reason for f in findings) or "no data incident"
-    return Check("incidents", not findings, "WARN", float(len(findings)), 0.0, reason)
 
 
 def _keep(lake: Lake, model: MlModel, as_of: date, found: Watch) -> None:

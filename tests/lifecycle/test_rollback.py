@@ -95,7 +95,7 @@ def versions(rows, registry, model) -> Versions:
     manifest = {"columns": learned, "dbt": {"customer_features": "made by customer_features"}}
     wider = {**manifest, "columns": {**learned, "loyalty": "DOUBLE"}}
     made = [
-        register(registry, good, manifest),
+        register(registry, good, manifest, CROWNED - 10 * ONE_DAY),
         register(registry, turned, manifest),
         register(registry, without_weights(good), manifest),
         register(registry, good, wider),
@@ -103,13 +103,13 @@ def versions(rows, registry, model) -> Versions:
     return Versions(*(row["version"] for row in made), tuple(made))
 
 
-def register(registry, fitted: TabularModel, manifest: dict) -> dict:
+def register(registry, fitted: TabularModel, manifest: dict, as_of: date = CROWNED) -> dict:
     """Register a model with what it has learned from; returns its row of `ledger.versions`."""
     tags = {"kind": "candidate"}
     with registry.run(NAME, "made", tags) as run_id:
         registry.document(run_id, "training_set.json", encoded(manifest))
         version = registry.register(NAME, run_id, fitted, tags)
-    return {"version": version, "as_of": CROWNED, "kind": "refit", "mlflow_run": run_id}
+    return {"version": version, "as_of": as_of, "kind": "refit", "mlflow_run": run_id}
 
 
 def without_weights(fitted: TabularModel) -> TabularModel:

@@ -93,9 +93,10 @@ def versions(found) -> list[int]:
     return [each.version for each in found.models[0].versions if each.learned]
 
 
-def trained_on(manifest: dict) -> list[date]:
-    """The training days that have rows."""
-    return [date.fromisoformat(d) for d in manifest["train_days"] if d in manifest["partitions"]]
+def trained_on(manifest: dict, kind: str) -> list[date]:
+    """The training days that have rows; a refit ends later, so its stride meets other days."""
+    learned = training_set.learned_days(manifest, "window", kind)
+    return [day for day in learned if str(day) in manifest["partitions"]]
 
 
 def reach(found, table: str) -> list[date]:
@@ -139,10 +140,11 @@ def test_without_a_declared_lookback_every_later_day_counts(world, follow, deliv
 
 def test_a_day_of_the_training_taints_versions_predictions_and_decisions(world, follow) -> None:
     manifest = training_set.build(world.lake, world.model, world.first_decision)
-    day = trained_on(manifest)[3]
+    day = trained_on(manifest, "refit")[3]
+    assert day not in trained_on(manifest, "candidate")
     found, steps = follow(FEATURES, day)
     [model] = found.models
-    assert versions(found) == [1, 2]
+    assert versions(found) == [2]
     assert {each.training_set for each in model.versions} == {manifest["id"]}
     assert len(model.predictions) == (world.last - world.first_decision).days
     assert model.decisions == {
@@ -151,6 +153,13 @@ def test_a_day_of_the_training_taints_versions_predictions_and_decisions(world, 
     }
     assert (model.live, model.live_is_tainted) == (3, False)
     assert [step.asset for step in steps] == ["features/customer_features"]
+
+
+def test_a_day_that_only_the_candidate_has_used_taints_no_prediction(world, follow) -> None:
+    manifest = training_set.build(world.lake, world.model, world.first_decision)
+    found, _ = follow(FEATURES, trained_on(manifest, "candidate")[3])
+    assert versions(found) == [1]
+    assert found.models[0].predictions == []
 
 
 def test_a_refit_may_have_used_what_its_candidate_was_judged_on(world, follow) -> None:
@@ -176,7 +185,7 @@ def test_where_the_live_version_has_learned_from_them_the_plan_goes_back(world, 
 
 def test_where_no_clean_version_was_ever_live_the_plan_trains_again(world, follow) -> None:
     manifest = training_set.build(world.lake, world.model, world.first_decision)
-    days = [trained_on(manifest)[0], world.flip + ONE_DAY]
+    days = [trained_on(manifest, "refit")[0], world.flip + ONE_DAY]
     found, steps = follow(FEATURES, *days)
     assert found.models[0].clean == []
     assert "train again" in " ".join(step.what for step in steps)

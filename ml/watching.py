@@ -1,0 +1,128 @@
+"""What a day's watch concludes about a champion, from what is known of its days; pure functions.
+
+The asset reads its days from the lake, `leeway replay` has them in memory: both ask here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from ml import estimated, feature_alarm
+from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
+from ml.calibration import Calibration, Table
+from ml.estimated import ExpectedLoss
+from ml.incident import Extremes, Finding, day_incidents, incidents
+from ml.merging import merge_tables
+from ml.sketch import ColumnSketch
+
+PREDICTION = "prediction"
+Days = Mapping[date, Table]
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that was calibrated with a version."""
+
+    features: Calibration
+    prediction: Calibration
+    label: Calibration
+    expected_loss: ExpectedLoss
+
+
+@dataclass(frozen=True)
+class Check:
+    """One verdict of a day. ERROR leads to training, WARN is shown only."""
+
+    name: str
+    passed: bool
+    severity: Literal["ERROR", "WARN"]
+    statistic: float
+    threshold: float
+    reason: str
+    since: date | None = None  # first day of what the alarm is about
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known at the end of a day of the days that a champion answers for.
+
+    features: of every healthy day. live: predictions since it is live. labels: of matured days.
+    unlabelled: predictions of live days that have not matured. losses: oldest first.
+    """
+
+    features: Days
+    live: Days
+    labels: Days
+    unlabelled: Mapping[date, ColumnSketch]
+    losses: Sequence[DayLoss]
+
+
+def checks(known: Known, seen: Seen, findings: Sequence[Finding]) -> tuple[Check, ...]:
+    """Ask every alarm, and say whether the data are broken."""
+    after = {day: table for day, table in seen.features.items() if day > known.features.last}
+    labels = {day: table for day, table in seen.labels.items() if day > known.features.last}
+    label = replace(feature_alarm.check(known.label, labels), calibrated=False)
+    return (
+        _check("features", feature_alarm.check(known.features, after)),
+        _check("prediction", feature_alarm.check(known.prediction, seen.live)),
+        _check("label", label),
+        _check("performance", performance(seen.losses, LossAlarmPolicy())),
+        _check("estimated_performance", estimated.check(known.expected_loss, seen.unlabelled)),
+        _incident_check(findings),
+    )
+
+
+def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
+    """Return what is wrong with days that are seen alone."""
+    found = {}
+    for day, table in days.items():
+        findings = day_incidents(
+            reference_of(known, table),
+            extremes_of(known),
+            table,
+            one_value_a_day=known.features.time_columns,
+        )
+        if findings:
+            found[day] = [replace(f, reason=f"{day}: {f.reason}") for f in findings]
+    return found
+
+
+def broken_together(known: Known, days: Days, told: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return what only days together show, beside what was `told` already."""
+    before = {(finding.name, finding.column) for finding in told}
+    merged = merge_tables(days.values())
+    findings = incidents(
+        reference_of(known, merged),
+        merged,
+        usual=extremes_of(known),
+        reference_days=known.features.days,
+        current_days=len(days),
+        one_value_a_day=known.features.time_columns,
+    )
+    return tuple(f for f in findings if (f.name, f.column) not in before)
+
+
+def reference_of(known: Known, table: Table) -> dict[str, ColumnSketch]:
+    """Return what a table is compared with; a day may well have no predictions yet."""
+    scores = known.prediction.reference if PREDICTION in table else {}
+    return {**known.features.reference, **scores}
+
+
+def extremes_of(known: Known) -> Extremes:
+    """Return the smallest and largest day of the reference, predictions included."""
+    sizes = {**known.features.extremes.sizes, **known.prediction.extremes.sizes}
+    return Extremes(known.features.extremes.rows, sizes)
+
+
+def _check(name: str, state: AlarmState) -> Check:
+    severity: Literal["ERROR", "WARN"] = (
+        "ERROR" if state.calibrated and (state.harmful or not state.raised) else "WARN"
+    )
+    values = (state.statistic, state.threshold, state.reason, state.since)
+    return Check(name, not state.raised, severity, *values)
+
+
+def _incident_check(findings: Sequence[Finding]) -> Check:
+    reason = "; ".join(f.reason for f in findings) or "no data incident"
+    return Check("incidents", not findings, "WARN", float(len(findings)), 0.0, reason)
