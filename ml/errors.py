@@ -4,7 +4,8 @@ ModelError
 ├── SchemaError      a table does not have the columns or types that a model needs
 ├── SplitError       days or rows cannot be split as asked
 ├── TrainingError    rows or labels cannot be trained on, or the loss left the numbers
-└── ArtifactError    a saved model cannot be read
+├── ArtifactError    a saved model cannot be read
+└── ReplayError      a history cannot be replayed as asked
 """
 
 
@@ -26,3 +27,7 @@ class TrainingError(ModelError):
 
 class ArtifactError(ModelError):
     """A saved model cannot be read."""
+
+
+class ReplayError(ModelError):
+    """A history cannot be replayed as asked."""

@@ -10,24 +10,13 @@ from typing import Literal
 
 from ml import estimated, feature_alarm
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
-from ml.calibration import Calibration, Table
-from ml.estimated import ExpectedLoss
+from ml.calibration import Table
 from ml.incident import Extremes, Finding, day_incidents, incidents
+from ml.known import PREDICTION, Known
 from ml.merging import merge_tables
 from ml.sketch import ColumnSketch
 
-PREDICTION = "prediction"
 Days = Mapping[date, Table]
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that was calibrated with a version."""
-
-    features: Calibration
-    prediction: Calibration
-    label: Calibration
-    expected_loss: ExpectedLoss
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,15 @@ from examples import features
 from lifecycle.quality import blocked_days
 from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
-from ml import calibration, estimated
 from ml.calibration import Table
 from ml.importance import importance
+from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.sketch import DAILY, sketch_table
 from ml.tabular import TabularModel
-from ml.watching import PREDICTION, Known
 from resources.lake import Lake
 from resources.registry import Registry
 
 FEATURES = "features"
-REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
-SAMPLE = 2000  # rows that importance is measured on
 
 
 def calibrate(
@@ -44,11 +41,8 @@ def calibrate(
                 days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
         samples.append(evenly(rows, SAMPLE * CHUNK // max(len(wanted), 1) + 1))
     used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
-    known = Known(
-        calibration.calibrate(days[FEATURES], seed=seed(model), importance=used),
-        calibration.calibrate(days[PREDICTION], seed=seed(model)),
-        calibration.calibrate(label_days(lake, model, wanted), seed=seed(model)),
-        estimated.usual([table[PREDICTION] for table in days[PREDICTION].values()]),
+    known = learn(
+        days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), used, seed(model)
     )
     text = TypeAdapter(Known).dump_json(known).decode()
     registry.document(run_id, "calibration.json", text)
@@ -84,11 +78,6 @@ def watched_features(model: MlModel, rows: pa.Table) -> pa.Table:
     """Return feature columns, without entity, time and excluded columns."""
     hidden = {model.entity, model.time, *model.features.exclude}
     return rows.select([name for name in rows.column_names if name not in hidden])
-
-
-def evenly(rows: pa.Table, size: int) -> pa.Table:
-    """Return about `size` rows from all over a table."""
-    return rows.take(pa.array(range(0, rows.num_rows, max(1, rows.num_rows // size))))
 
 
 def label_days(lake: Lake, model: MlModel, days: Sequence[date]) -> dict[date, Table]:

@@ -21,9 +21,9 @@ from lifecycle.tested import checksums_of, failed_findings, made_by, newest_made
 from ml.drift import ColumnDrift, measure
 from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
+from ml.known import PREDICTION
 from ml.merging import merge_tables
 from ml.watching import (
-    PREDICTION,
     Check,
     Days,
     Seen,

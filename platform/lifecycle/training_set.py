@@ -21,7 +21,8 @@ from lifecycle.splits import judged_from, split_of, windows_of
 from lifecycle.tested import unfit_days, without
 from ml import splits
 from ml.fingerprint import by_day
-from ml.recipes import Recipe, distinct
+from ml.offers import distinct_splits, learned
+from ml.recipes import Recipe
 from ml.schema import Schema
 from resources.lake import Lake
 from resources.settings import CHECKOUT
@@ -43,10 +44,10 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
     each = [split_of(model, as_of, lane, first, recipe) for recipe in recipes]
     later = [splits.refit(as_of, windows_of(model), recipe) for recipe in recipes]
     snapshot = lake.snapshot()
-    learned = sorted({day for split in (*each, *later) for day in split.days})
-    blocked = sorted(blocked_days(lake, model) & set(learned))
-    unfit = unfit_days(lake, model, learned, snapshot)
-    used = without(learned, {*blocked, *unfit})
+    asked = sorted({day for split in (*each, *later) for day in split.days})
+    blocked = sorted(blocked_days(lake, model) & set(asked))
+    unfit = unfit_days(lake, model, asked, snapshot)
+    used = without(asked, {*blocked, *unfit})
     rows = sound_rows(lake, model, used, snapshot)
     chosen = worth_training(model, as_of, each, rows)
     days = {day for split in chosen for day in split.days}
@@ -99,17 +100,12 @@ def worth_training(
 
     Raises NoEvidenceError where none has the rows that the model asks for.
     """
-    columns = schema(model, rows)
-    available = set(rows[model.time].cast(pa.date32()).unique().to_pylist())
-    by_recipe = {split.recipe: split for split in offers}
-    last = max((split.train_days[-1] for split in offers), default=as_of)
-    different = distinct(list(by_recipe), last, available)
-    counts = {by_recipe[r]: counted(by_recipe[r].parts(rows, columns)) for r in different}
-    learned = {split: rows["train"] + rows["holdout"] for split, rows in counts.items()}
-    enough = {s: rows for s, rows in counts.items() if learned[s] >= model.train.min_rows}
+    counts = distinct_splits(offers, rows, schema(model, rows))
+    enough = {split: n for split, n in counts.items() if learned(n) >= model.train.min_rows}
     if not enough:
+        most = max(map(learned, counts.values()), default=0)
         raise NoEvidenceError(
-            f"{model.name} {as_of}: {max(learned.values(), default=0)} training rows have matured, "
+            f"{model.name} {as_of}: {most} training rows have matured, "
             f"train.min_rows is {model.train.min_rows}: wait, or lower it"
         )
     return enough
@@ -120,11 +116,6 @@ def sound_rows(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) 
     rows = labelled(lake, model, days, snapshot)
     guard.require_sound(rows, model)
     return rows
-
-
-def counted(parts: splits.Parts) -> dict[str, int]:
-    """Return the number of rows by use."""
-    return {name: getattr(parts, name).num_rows for name in ("train", "holdout", "test")}
 
 
 def rows_of(

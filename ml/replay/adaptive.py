@@ -1,0 +1,171 @@
+"""Production's policy on a history: score, try, watch, decide, train, day by day."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from ml import policy
+from ml.cadence import Training as Recalled
+from ml.incident import Finding
+from ml.recipes import WINDOW, Recipe, recipes
+from ml.replay.outcome import Alarm, Outcome, Training
+from ml.replay.plan import Plan
+from ml.replay.reigns import Reigns
+from ml.replay.train import judge
+from ml.replay.trying import Trying
+from ml.replay.version import cpu_seconds
+from ml.replay.watch import Watcher
+from ml.replay.world import World
+from ml.splits import normal
+from ml.watching import Check
+
+INCIDENTS = "incidents"
+
+
+class Adaptive:
+    """The state of one replay; `day` is called for every day, in order."""
+
+    def __init__(self, world: World, plan: Plan) -> None:
+        self.world, self.plan = world, plan
+        self.reigns = Reigns(world)
+        self.watcher = Watcher(world, plan.config.seed, plan.watch_days)
+        self.trying: Trying | None = None
+        self.resting: dict[str, date] = {}
+        self.recalled: list[Recalled] = []
+        self.previous: policy.Previous | None = None
+        self.trainings: list[Training] = []
+        self.alarms: list[Alarm] = []
+        self.up: set[str] = set()
+        self.rollbacks: list[tuple[date, str]] = []
+        self.incidents: list[date] = []
+
+    def day(self, as_of: date) -> None:
+        """Do what production does at the end of a day."""
+        self.reigns.score(as_of)
+        self._try(as_of)
+        checks, findings = self._watch(as_of)
+        evidence = self._evidence(as_of, checks, findings)
+        history = policy.History(self.previous, tuple(self.recalled))
+        decision = policy.decide(evidence, history, self._policy(_change_point(checks)))
+        self.previous = policy.Previous(as_of, decision.kind, decision.pending)
+        if decision.kind == "incident":
+            self.incidents.append(as_of)
+        if decision.kind == "retrain":
+            self._train(decision, checks)
+
+    def outcome(self, seconds: float) -> Outcome:
+        """All that has happened; seconds: of CPU."""
+        return Outcome(
+            "adaptive",
+            self.reigns.days,
+            self.trainings,
+            self.reigns.deployments(),
+            self.alarms,
+            self.rollbacks,
+            self.incidents,
+            seconds,
+        )
+
+    def _try(self, as_of: date) -> None:
+        if self.trying is None:
+            return
+        why = self.trying.lost(as_of, self.plan.config.seed)
+        if why:
+            self.reigns.go_back(self.trying.shadow)
+            until = as_of + timedelta(days=self.plan.rest_days)
+            self.resting[self.trying.version.recipe] = until
+            self.rollbacks.append((as_of, why))
+        if why or as_of >= self.trying.trial.end:
+            self.trying = None
+
+    def _watch(self, as_of: date) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
+        """Ask the alarms, and note those that have come up."""
+        live = self.reigns.live
+        if live is None:
+            window = [as_of - timedelta(days=n) for n in range(self.plan.watch_days)]
+            return (), self.world.findings_of(window)
+        checks, findings = self.watcher.watch(live, self.reigns, as_of)
+        raised = [c for c in checks if not c.passed and c.severity == "ERROR"]
+        new = [check for check in raised if check.name not in self.up]
+        self.alarms += [Alarm(as_of, check.name, check.since) for check in new]
+        self.up = {check.name for check in raised}
+        return checks, findings
+
+    def _evidence(
+        self, as_of: date, checks: tuple[Check, ...], findings: tuple[Finding, ...]
+    ) -> policy.Evidence:
+        plan, live = self.plan, self.reigns.live
+        widest = normal(as_of, plan.windows, Recipe(WINDOW, plan.window_days, plan.every_days))
+        unseen = [
+            d for d in self.world.spans if live and live.as_of < d <= self.world.matured(as_of)
+        ]
+        return policy.Evidence(
+            as_of,
+            sum(self.world.spans[day][1] for day in widest.train_days if day in self.world.spans),
+            has_champion=live is not None,
+            unseen_days=len(unseen),
+            failed=tuple(
+                policy.FailedCheck(c.name, c.severity, c.reason, c.statistic, c.threshold)
+                for c in checks
+                if not c.passed and c.name != INCIDENTS
+            ),
+            incidents=findings,
+            resting={recipe: day for recipe, day in self.resting.items() if as_of < day},
+        )
+
+    def _policy(self, since: date | None) -> policy.RetrainPolicy:
+        plan = self.plan
+        return policy.RetrainPolicy(
+            min_rows=plan.min_rows,
+            cooldown_days=plan.cooldown_days,
+            recipes=tuple(recipe.name for recipe in self._recipes(since)),
+            min_unseen_days=plan.windows.test_days // 2,
+            cadence=plan.cadence,
+            budget=plan.budget,
+        )
+
+    def _recipes(self, since: date | None) -> tuple[Recipe, ...]:
+        plan = self.plan
+        return recipes(plan.recipes, plan.window_days, plan.every_days, since)
+
+    def _train(self, decision: policy.Decision, checks: tuple[Check, ...]) -> None:
+        as_of, rival, began = decision.as_of, self.reigns.live, cpu_seconds()
+        resting = decision.evidence.resting
+        offered = [r for r in self._recipes(_change_point(checks)) if r.name not in resting]
+        judged = judge(
+            self.world, self.plan, as_of, tuple(offered), lane=decision.lane, rival=rival,
+            since=_since(checks, policy.PERFORMANCE), number=len(self.trainings) + 1,
+        )  # fmt: skip
+        deployed = judged.version is not None
+        self.trainings.append(
+            Training(
+                as_of,
+                decision.reasons,
+                decision.lane,
+                judged.recipe,
+                deployed,
+                judged.why,
+                cpu_seconds() - began,
+            )
+        )
+        self.recalled.append(Recalled(as_of, deployed, decision.by_alarm))
+        if decision.by_alarm:
+            self.alarms = [
+                replace(alarm, confirmed=deployed) if alarm.confirmed is None else alarm
+                for alarm in self.alarms
+            ]
+        if judged.version:
+            self.reigns.crown(as_of, judged.version)
+            if rival:
+                days = self.plan.trial_days
+                self.trying = Trying.begin(self.world, judged.version, rival, days)
+
+
+def _change_point(checks: tuple[Check, ...]) -> date | None:
+    """First day of the alarm that is up, the loss alarm's where it is."""
+    up = [c for c in checks if not c.passed and c.severity == "ERROR" and c.since]
+    up.sort(key=lambda check: (check.name != policy.PERFORMANCE, check.since))
+    return up[0].since if up else None
+
+
+def _since(checks: tuple[Check, ...], name: str) -> date | None:
+    return next((c.since for c in checks if c.name == name and not c.passed), None)

@@ -1,0 +1,73 @@
+"""A model that was trained in a replay, with its predictions and what its alarms know."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from ml.alarm import DayLoss
+from ml.calibration import Table
+from ml.estimators import Model
+from ml.evaluation import row_log_loss
+from ml.importance import importance
+from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
+from ml.replay.world import World
+from ml.schema import Floats
+from ml.sketch import DAILY, sketch_table
+
+AHEAD = 28  # days that are predicted at once
+
+
+@dataclass
+class Version:
+    """A trained model; `as_of` is the day of its decision, labels up to which it has seen."""
+
+    number: int
+    as_of: date
+    recipe: str
+    model: Model
+    world: World = field(repr=False)
+    predicted: dict[date, Floats] = field(default_factory=dict, repr=False)
+
+    def predictions(self, day: date) -> Floats:
+        """Probabilities of a day's rows, in their order."""
+        if day not in self.predicted:
+            ahead = [d for d in self.world.spans if d >= day and d not in self.predicted][:AHEAD]
+            values = self.model.predict(self.world.of(ahead))
+            ends = np.cumsum([self.world.spans[d][1] for d in ahead])
+            self.predicted |= dict(zip(ahead, np.split(values, ends[:-1]), strict=True))
+        return self.predicted[day]
+
+    def row_losses(self, day: date) -> Floats:
+        """Log loss of each of a day's rows."""
+        return row_log_loss(self.world.labels_of(day), self.predictions(day))
+
+    def day_loss(self, day: date) -> DayLoss:
+        """A day's losses as the loss alarm sees them."""
+        losses = self.row_losses(day)
+        sd = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
+        return DayLoss(day, len(losses), float(losses.mean()), sd)
+
+    def sketch_of(self, day: date) -> Table:
+        """A day's predictions, compressed."""
+        return sketch_table(pa.table({PREDICTION: self.predictions(day)}), DAILY)
+
+
+def known_of(version: Version, last: date, seed: int) -> Known:
+    """Calibrate the alarms of a version on the days up to `last`, as a promotion does."""
+    world = version.world
+    days = [day for day in world.spans if day <= last][-REFERENCE_DAYS:]
+    features = {day: world.features[day] for day in days}
+    columns = sorted({name for table in features.values() for name in table})
+    sample = evenly(world.of(days), SAMPLE)
+    used = importance(version.model.predict, sample, columns, seed)
+    predicted = {day: version.sketch_of(day) for day in days}
+    labels = {day: world.labels[day] for day in days if day in world.labels}
+    return learn(features, predicted, labels, used, seed)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process so far, all of its threads."""
+    return time.process_time()
