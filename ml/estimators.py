@@ -1,7 +1,7 @@
 """What can be deployed, by the name that a declaration gives it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -45,8 +45,24 @@ class Estimator:
     load: Callable[[Path], TabularModel]
 
 
+def fit_small(
+    train: pa.Table,
+    holdout: pa.Table | None,
+    schema: Schema,
+    config: TrainConfig,
+    tracker: Tracker,
+    weights: Floats | None = None,
+) -> TabularModel:
+    """Fit one small member instead of several: the same artifact, a fraction of the time."""
+    small = replace(config, members=1, width=32, batches=30)
+    return fit(train, holdout, schema, small, tracker, weights)
+
+
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
-    {"tabular": Estimator(fit, TabularModel.load)}
+    {
+        "tabular": Estimator(fit, TabularModel.load),
+        "small": Estimator(fit_small, TabularModel.load),
+    }
 )
 
 

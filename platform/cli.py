@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import cli_deliveries
 import cli_models
+import cli_replay
 from errors import LeewayError, SetupError
 from ml.errors import ModelError
 from simulation.run import Summary
@@ -24,6 +25,7 @@ from simulation.shop import Drift
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(cli_deliveries.commands)
 app.add_typer(cli_models.commands)
+app.add_typer(cli_replay.commands)
 out, err = Console(), Console(stderr=True)
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 

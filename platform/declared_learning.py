@@ -15,7 +15,7 @@ class Train(Declared):
     every_days: Positive = 7
     min_rows: Positive = 5000
     recipes: tuple[Name, ...] = NAMES
-    estimator: Literal["tabular"] = "tabular"
+    estimator: Literal["tabular", "small"] = "tabular"
     seed: int = 7
 
     @field_validator("recipes")

@@ -1,5 +1,6 @@
 """Production's policy on a history: score, try, watch, decide, train, day by day."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -86,9 +87,20 @@ class Adaptive:
         checks, findings = self.watcher.watch(live, self.reigns, as_of)
         raised = [c for c in checks if not c.passed and c.severity == "ERROR"]
         new = [check for check in raised if check.name not in self.up]
+        gone = self.up - {check.name for check in raised}
+        self._settle(gone, confirmed=False)
         self.alarms += [Alarm(as_of, check.name, check.since) for check in new]
         self.up = {check.name for check in raised}
         return checks, findings
+
+    def _settle(self, names: Collection[str], *, confirmed: bool) -> None:
+        """Say of the alarms of these names that are still open what has come of them."""
+        self.alarms = [
+            replace(alarm, confirmed=confirmed)
+            if alarm.confirmed is None and alarm.check in names
+            else alarm
+            for alarm in self.alarms
+        ]
 
     def _evidence(
         self, as_of: date, checks: tuple[Check, ...], findings: tuple[Finding, ...]
@@ -148,11 +160,8 @@ class Adaptive:
             )
         )
         self.recalled.append(Recalled(as_of, deployed, decision.by_alarm))
-        if decision.by_alarm:
-            self.alarms = [
-                replace(alarm, confirmed=deployed) if alarm.confirmed is None else alarm
-                for alarm in self.alarms
-            ]
+        if deployed and decision.by_alarm:
+            self._settle(self.up, confirmed=True)
         if judged.version:
             self.reigns.crown(as_of, judged.version)
             if rival:

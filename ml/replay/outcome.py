@@ -24,7 +24,7 @@ class Training:
 class Alarm:
     """A check that asked for a training: from `day` on it was up, for what began on `since`.
 
-    confirmed: whether the next training found a better model; None where none came to a verdict.
+    confirmed: whether a training found a better model while it was up; None where it still is.
     """
 
     day: date
@@ -82,7 +82,7 @@ class Outcome:
         return [(a.day - a.since).days for a in self.alarms if a.confirmed and a.since]
 
     def alarms_of(self, confirmed: bool | None) -> int:
-        """How many alarms a training has confirmed (True), has not (False), never came (None)."""
+        """How many alarms were confirmed (True), were not (False), are still up (None)."""
         return sum(alarm.confirmed is confirmed for alarm in self.alarms)
 
     @property

@@ -70,7 +70,10 @@ def judge(
     gated, test = fitted[recipe.name], parts[recipe.name].test
     version = refit(world, plan, as_of, recipe, gated, number)
     agrees = gate.refit_agrees(gated.predict(test), version.model.predict(test))
-    return Judged(recipe.name, version if agrees.passed else None, f"{why}; {agrees}")
+    if agrees.passed:
+        return Judged(recipe.name, version, why)
+    judged = Version(number, as_of, recipe.name, gated, world)
+    return Judged(recipe.name, judged, f"{why}; {agrees}, so what was judged goes live")
 
 
 def refit(

@@ -45,7 +45,8 @@ class Watcher:
         return self.known[version.number]
 
     def _days(self, reigns: Reigns, as_of: date) -> dict[date, Table]:
-        live = {scored.day: scored.version for scored in reigns.days[-WATCHED_DAYS:]}
+        recent = reigns.days[-WATCHED_DAYS:]
+        live = {scored.day: scored.version for scored in recent if scored.day > reigns.since}
         watched = [day for day in _last(as_of, WATCHED_DAYS) if day in self.world.features]
         return {
             day: {**self.world.features[day], **self._scores(reigns, live.get(day), day)}
@@ -66,11 +67,7 @@ class Watcher:
         return self.alone[key]
 
     def _seen(self, reigns: Reigns, as_of: date, days: Mapping[date, Table]) -> Seen:
-        live = {
-            day: {PREDICTION: table[PREDICTION]}
-            for day, table in days.items()
-            if day > reigns.since and PREDICTION in table
-        }
+        live = {d: {PREDICTION: t[PREDICTION]} for d, t in days.items() if PREDICTION in t}
         matured, known = self.world.matured(as_of), self.world.labels
         return Seen(
             features=days,

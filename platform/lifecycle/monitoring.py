@@ -13,7 +13,7 @@ from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import sketches, store
-from lifecycle.calibration import known_of, label_days, only
+from lifecycle.calibration import known_of, label_days
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
@@ -94,14 +94,17 @@ def _days(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding,
     """Return sketches of the days that may be compared, and a finding where code has changed.
 
     Days that two versions of a feature have made do not compare: only the newest version's days
-    count, and nothing is trained on what they show until the others have been built again.
+    count, and nothing is trained on what they show until the others have been built again. Nor do
+    the predictions of another champion: only days on which this one was live have any.
     """
     wanted = days_between(as_of - timedelta(days=WATCHED_DAYS - 1), as_of)
     made = checksums_of(lake, model.features.table, wanted)
     fit = newest_made(made)
     scores = {}
     if store.exists(lake, store.predictions(model)):
-        scores = sketches.of_days(lake, sketches.of_predictions(model), fit)
+        reign = ledger.reign_on(lake, model.name, as_of)
+        live = [day for day in fit if reign and day > reign["as_of"]]
+        scores = sketches.of_days(lake, sketches.of_predictions(model), live)
     found = sketches.of_days(lake, sketches.of_features(model), fit)
     shown = {
         day: {n: s for n, s in table.items() if n not in model.features.exclude}
@@ -117,23 +120,15 @@ def _days(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding,
 
 
 def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:
-    live = only(_since_promotion(lake, model, as_of, days), [PREDICTION])
+    live = {day: {PREDICTION: t[PREDICTION]} for day, t in days.items() if PREDICTION in t}
     matured = as_of - timedelta(days=model.label.horizon_days)
     return Seen(
         features=days,
         live=live,
         labels=label_days(lake, model, [day for day in days if day <= matured]),
-        unlabelled={d: t[PREDICTION] for d, t in live.items() if d > matured and PREDICTION in t},
+        unlabelled={day: t[PREDICTION] for day, t in live.items() if day > matured},
         losses=losses(lake, model, as_of),
     )
-
-
-def _since_promotion(lake: Lake, model: MlModel, as_of: date, days: Days) -> Days:
-    """Return the days that the champion has scored: what others predicted says nothing of it."""
-    query = """select max(as_of) as day from ledger.promotions
-    where model = ? and promoted and as_of < ?"""
-    decided = lake.rows(query, [model.name, as_of])[0]["day"]
-    return {day: table for day, table in days.items() if day > decided}
 
 
 def _run_of(lake: Lake, model: MlModel, version: int) -> str:

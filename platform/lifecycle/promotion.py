@@ -36,8 +36,8 @@ def judge(
     version, reasons = document["candidates"][judged], list(verdict.reasons)
     promoted = verdict.promote
     if promoted:
-        version, refused = _refit(lake, registry, model, manifest, judged, version, threads)
-        promoted, reasons = refused is None, [*reasons, *([refused] if refused else [])]
+        version, told = _refit(lake, registry, model, manifest, judged, version, threads)
+        reasons += told
     kept = {
         "version": version,
         "candidate": document["candidates"][judged],
@@ -107,11 +107,16 @@ def _refit(
     recipe: str,
     judged: int,
     threads: int,
-) -> tuple[int, str | None]:
-    """Train the gated recipe on everything matured; returns its version and why it is refused."""
+) -> tuple[int, list[str]]:
+    """Train the gated recipe on everything matured; returns the version that goes live.
+
+    Where the refit is another model than the one that was judged, that one goes live itself, and
+    the second value says so.
+    """
     as_of = date.fromisoformat(manifest["as_of"])
     gated = registry.load(model.name, judged)
-    test, _ = training_set.rows_of(lake, model, manifest, training_set.split_from(manifest, recipe))
+    gated_split = training_set.split_from(manifest, recipe)
+    test, _ = training_set.rows_of(lake, model, manifest, gated_split)
     split = splits.refit(as_of, windows_of(model), training_set.recipe_from(manifest, recipe))
     everything, columns = training_set.rows_of(lake, model, manifest, split)
     made = candidate.fit_and_register(
@@ -120,9 +125,13 @@ def _refit(
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])
     agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
+    chosen, last, told = (fitted, made), split.train_days[-1], []
+    if not agreement.passed:
+        row = candidate.versions(lake, model, manifest, "candidate")[recipe]
+        chosen, last = (gated, row), gated_split.train_days[-1]
+        told = [f"{agreement}, so version {judged} goes live as it was judged"]
     calibration.calibrate(
-        lake, registry, model, fitted, split.train_days[-1], manifest["snapshot"],
-        made["mlflow_run"],
-    )  # fmt: skip
+        lake, registry, model, chosen[0], last, manifest["snapshot"], chosen[1]["mlflow_run"]
+    )
     reached("refit-calibrated")
-    return made["version"], None if agreement.passed else str(agreement)
+    return chosen[1]["version"], told

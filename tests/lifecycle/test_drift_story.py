@@ -127,6 +127,13 @@ def test_the_old_champion_still_answers_for_its_own_days(story) -> None:
     assert world.contents()["ml.repeat_purchase_predictions"] == before
 
 
+def test_what_the_champion_before_has_predicted_is_not_held_against_the_new_one(story) -> None:
+    watch = story.world.watch(story.world.last + ONE_DAY)
+    assert watch.version == story.verdict["version"]
+    assert "prediction" not in {column.column for column in watch.columns}
+    assert watch.columns
+
+
 def test_watching_and_deciding_again_changes_nothing(story) -> None:
     world = story.world
     before = world.contents()

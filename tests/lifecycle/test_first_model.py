@@ -1,6 +1,7 @@
 """From the first decision to losses, once; then every step again, which must change nothing."""
 
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import ledger
 from errors import NoEvidenceError
 from examples import labelled
 from lifecycle import candidate, evaluation, promotion, store, training_set
+from ml import gate
 
 ONE_DAY = timedelta(days=1)
 
@@ -143,3 +145,20 @@ def test_documents_of_a_day_are_replaced_not_added(fresh) -> None:
     for n in (1, 2):
         store.keep(fresh.lake, fresh.model, "drift", day, {"n": n, "day": day})
     assert store.kept(fresh.lake, fresh.model, "drift", day) == {"n": 2, "day": str(day)}
+
+
+def test_where_the_refit_is_another_model_the_judged_one_goes_live(
+    make_world, shop_model, monkeypatch
+) -> None:
+    train = shop_model.train.model_copy(update={"estimator": "small"})
+    model = shop_model.model_copy(update={"name": "judged_itself", "train": train})
+    world = make_world(model=model)
+    monkeypatch.setattr(gate, "refit_agrees", partial(gate.refit_agrees, limit=0.0))
+    world.decide(world.first_decision)
+    verdict = world.train(world.first_decision)
+    assert verdict["promoted"], verdict["reasons"]
+    assert verdict["version"] == verdict["candidate"]
+    assert "goes live as it was judged" in verdict["reasons"]
+    first = world.first_decision + timedelta(days=1)
+    world.live_through(first, first + timedelta(days=4))
+    assert world.watch(first + timedelta(days=4)).version == verdict["version"]
