@@ -2,9 +2,10 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def _plots(outcomes: Sequence[Outcome], begin: date) -> str:
         _loss(loss, outcome, begin)
         days = [training.as_of for training in outcome.trainings]
         seconds = np.cumsum([training.seconds for training in outcome.trainings])
-        spent.step([begin, *days], [0, *seconds], where="post", label=outcome.policy)
+        spent.step(_dates([begin, *days]), [0, *seconds], where="post", label=outcome.policy)
     loss.set_ylabel(f"log loss, mean of {SMOOTHED} days")
     loss.set_title("Loss of what was live; a dot is a new model, a cross an alarm")
     spent.set_ylabel("CPU seconds of trainings")
@@ -75,8 +76,13 @@ def _loss(axes: Axes, outcome: Outcome, begin: date) -> None:
     ends = np.arange(1, len(days) + 1)
     parts = sums[ends] - sums[np.maximum(ends - SMOOTHED, 0)]
     values = dict(zip([day.day for day in days], parts[:, 0] / parts[:, 1], strict=True))
-    [line] = axes.plot(list(values), list(values.values()), label=outcome.policy)
+    [line] = axes.plot(_dates(values), list(values.values()), label=outcome.policy)
     marks = {"o": [d.as_of for d in outcome.deployments], "x": [a.day for a in outcome.alarms]}
     for shape, marked in marks.items():
         known = [day for day in marked if day in values]
-        axes.plot(known, [values[day] for day in known], shape, color=line.get_color(), ms=5)
+        marked_losses = [values[day] for day in known]
+        axes.plot(_dates(known), marked_losses, shape, color=line.get_color(), markersize=5)
+
+
+def _dates(days: Iterable[date]) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+    return np.array(list(days), "datetime64[D]")
