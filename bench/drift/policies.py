@@ -118,7 +118,7 @@ def main(
             for seed in range(seeds):
                 found += measure(name, days, seed)
                 Console(stderr=True).print(f"{name}, delay {days}, seed {seed}")
-    Console().print(table(found))
+    Console(width=150).print(table(found))
     if out:
         out.write_text(json.dumps([asdict(each) for each in found], indent=1))
 
