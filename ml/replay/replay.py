@@ -1,10 +1,10 @@
 """Run policies over a history, each in a process of its own, and gather what they did."""
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 
 from ml.errors import ReplayError
 from ml.replay.adaptive import Adaptive
@@ -30,13 +30,12 @@ def replay(
     if unknown:
         raise ReplayError(f"policy {unknown[0]!r} is not known: use {', '.join(POLICIES)}")
     days = [first + timedelta(n) for n in range((last - first).days + 1)]
-    with shared(world, plan, days):
-        forked = multiprocessing.get_context("fork")  # the rows are not copied
-        with ProcessPoolExecutor(min(processes, len(policies)), forked) as pool:
-            return list(pool.map(_run, policies))
+    spawned = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
+    with ProcessPoolExecutor(min(processes, len(policies)), spawned) as pool:
+        return list(pool.map(partial(run, world, plan, days), policies))
 
 
-def run(world: World, plan: Plan, policy: str, days: Sequence[date]) -> Outcome:
+def run(world: World, plan: Plan, days: Sequence[date], policy: str) -> Outcome:
     """Replay one policy over `days`, in order."""
     began = cpu_seconds()
     production = Adaptive(world, plan)
@@ -52,19 +51,3 @@ def run(world: World, plan: Plan, policy: str, days: Sequence[date]) -> Outcome:
             "begin earlier or lower train.min_rows"
         )
     return state.outcome(cpu_seconds() - began)
-
-
-_SHARED: list[tuple[World, Plan, Sequence[date]]] = []
-
-
-@contextmanager
-def shared(world: World, plan: Plan, days: Sequence[date]) -> Iterator[None]:
-    """Keep what forked processes inherit."""
-    _SHARED.append((world, plan, days))
-    yield
-    _SHARED.clear()
-
-
-def _run(policy: str) -> Outcome:
-    world, plan, days = _SHARED[0]
-    return run(world, plan, policy, days)

@@ -18,7 +18,7 @@ def test_a_replay_of_the_lake_promotes_what_production_has_promoted(history) -> 
     before = history.contents()
     world = world_of(history.lake, history.model, first, last)
     plan = plan_of(history.model, None, threads=1)
-    found = run(world, plan, "adaptive", days_between(history.first_decision, last))
+    found = run(world, plan, days_between(history.first_decision, last), "adaptive")
     assert history.contents() == before
     [training] = [t for t in found.trainings if t.deployed]
     assert (training.as_of, training.recipe) == (history.first_decision, "window")

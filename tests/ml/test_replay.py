@@ -97,7 +97,7 @@ def test_every_policy_begins_with_the_model_that_the_gate_has_let_in(outcomes) -
 
 def test_the_same_history_is_replayed_the_same_way(world, outcomes) -> None:
     days = [FIRST + n * ONE_DAY for n in range(60)]
-    again, before = run(world, PLAN, "adaptive", days), outcomes[0]
+    again, before = run(world, PLAN, days, "adaptive"), outcomes[0]
     assert again.days == [day for day in before.days if day.day <= days[-1]]
     assert [replace(t, seconds=0) for t in again.trainings] == [
         replace(t, seconds=0) for t in before.trainings if t.as_of <= days[-1]
@@ -112,7 +112,7 @@ def test_no_label_is_looked_at_before_it_has_matured(world, outcomes) -> None:
     later = world.rows["as_of"].to_numpy() > np.datetime64(until - HORIZON * ONE_DAY)
     labels = np.where(later, 0, world.rows["bought"].to_numpy()).astype(np.int32)
     changed = replace(world, rows=world.rows.set_column(place, "bought", pa.array(labels)))
-    found = run(changed, PLAN, "adaptive", days)
+    found = run(changed, PLAN, days, "adaptive")
     assert [t.as_of for t in found.trainings] == [
         t.as_of for t in outcomes[0].trainings if t.as_of <= until
     ]
@@ -124,7 +124,7 @@ def test_a_broken_day_is_an_incident_until_the_window_has_passed_it(world) -> No
     finding = Finding("held delivery", None, f"{day} is held: reject rate", 1.0, 0.0)
     held = replace(world, findings={day: (finding,)})
     days = [FIRST + n * ONE_DAY for n in range((FLIP - FIRST).days)]
-    found = run(held, PLAN, "adaptive", days)
+    found = run(held, PLAN, days, "adaptive")
     assert found.incidents == [day + n * ONE_DAY for n in range(PLAN.watch_days)]
 
 
@@ -150,4 +150,4 @@ def test_an_unknown_policy_is_refused_with_those_that_there_are(world) -> None:
 def test_a_history_without_a_good_model_says_what_the_last_attempt_lacked(world) -> None:
     days = [FIRST + n * ONE_DAY for n in range(10)]
     with pytest.raises(ReplayError, match="too few rows matured"):
-        run(world, PLAN, "weekly", days)
+        run(world, PLAN, days, "weekly")
