@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
 Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
-champions, alerts, locks.
+champions, alerts, locks, keys.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from claims import claim_data
 from resources.lake import SCHEMAS, Lake, quoted
 from turns import take_turn
 
@@ -21,7 +22,8 @@ TABLES = {
     "deliveries": """table_name varchar, day date, delivery varchar, file varchar,
         file_hash varchar, rows_read bigint, rows_accepted bigint, rows_quarantined bigint,
         profile varchar, status varchar, reason varchar, known_from date, known_to date,
-        written_at timestamp, warnings varchar, why varchar, file_written timestamp""",
+        written_at timestamp, warnings varchar, why varchar, file_written timestamp,
+        released_at timestamp, replays varchar""",
     "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
         written_at timestamp, status varchar, failures varchar""",
     "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
@@ -40,13 +42,18 @@ TABLES = {
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",
+    "keys": "fingerprint varchar, written_at timestamp",
 }
 
 TOLD_AGAIN = ("held", "rollback")  # kinds that may come twice a day, with other words
 
 
 def prepare(lake: Lake) -> None:
-    """Create schemas and ledger tables where they are missing, and columns they have gained."""
+    """Create schemas and ledger tables where they are missing, and columns they have gained.
+
+    Raises SetupError where the folder of the lake's data is another catalog's.
+    """
+    claim_data(lake)
 
     def create(connection: duckdb.DuckDBPyConnection) -> None:
         for schema in SCHEMAS:
