@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     @property
     def beside_the_lake(self) -> dict[str, str | Path]:
         """Folders that may not lie in the lake's data, by the name of what they hold."""
-        kept = {f"home's {name}": self.home / name for name in ("mlartifacts", "staging", "evidently")}
+        names = ("mlartifacts", "staging", "evidently")
+        kept = {f"home's {name}": self.home / name for name in names}
         landing = {} if "://" in self.landing else {"LEEWAY_LANDING": self.landing}
         return {**landing, **kept, "DBT_PROJECT_DIR": self.dbt_project_dir}
 
