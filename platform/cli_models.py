@@ -1,4 +1,4 @@
-"""`leeway ledger`, `rollback` and `taint`: what was live and why, and how to undo it."""
+"""`leeway ledger`, `rollback`, `accept` and `taint`: what was live and why, how to undo it."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +48,22 @@ def rollback(
             f"{done.live_from}..{done.frontier} were scored by version {done.previous}: to score "
             f"them again materialize {model}/predictions and {model}/performance of these days"
         )
+
+
+@commands.command()
+def accept(
+    model: ModelName,
+    days: Annotated[list[datetime], typer.Argument(metavar="DAY...", formats=FORMATS)],
+    why: Annotated[str, typer.Option(help="what was looked at, and why the rows are right")],
+) -> None:
+    """Let models use days that the watch has found broken: the world has changed, not the data."""
+    from lifecycle import broken
+    from state import opened
+
+    lake, declaration = opened()
+    chosen = sorted({day.date() for day in days})
+    broken.accept(lake, model_named(declaration, model), chosen, why)
+    say(f"{model}: {', '.join(map(str, chosen))} count again, from the next decision on")
 
 
 @commands.command()

@@ -13,6 +13,8 @@ from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import sketches, store
+from lifecycle.broken import accepted_days
+from lifecycle.broken import keep as keep_broken
 from lifecycle.calibration import known_of, label_days
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
@@ -67,12 +69,14 @@ def watch(
     known = known_of(registry, _run_of(lake, model, version))
     days, mixed = _days(lake, model, as_of)
     current = {day: days[day] for day in window(model, as_of) if day in days}
-    alone = broken(known, days)
+    accepted = accepted_days(lake, model)
+    alone = {day: f for day, f in broken(known, days).items() if day not in accepted}
+    strange = {day: table for day, table in current.items() if day not in accepted}
     findings = held_findings(lake, as_of, model.drift.window_days) + mixed
     findings += failed_findings(lake, model, as_of)
     findings += tuple(finding for day in current for finding in alone.get(day, ()))
-    if current:
-        findings += broken_together(known, current, findings)
+    if strange:
+        findings += broken_together(known, strange, findings)
     if not current and not findings:
         raise NoEvidenceError(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
@@ -86,7 +90,8 @@ def watch(
     url = publish(registry, model, as_of, reference, merged, report, workspace)
     found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
     reached("report-published")
-    _keep(lake, model, as_of, found)
+    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in current if day in alone}
+    _keep(lake, model, as_of, found, reasons)
     return found
 
 
@@ -136,7 +141,9 @@ def _run_of(lake: Lake, model: MlModel, version: int) -> str:
     return lake.rows(query, [model.name, version])[0]["mlflow_run"]
 
 
-def _keep(lake: Lake, model: MlModel, as_of: date, found: Watch) -> None:
+def _keep(
+    lake: Lake, model: MlModel, as_of: date, found: Watch, reasons: Mapping[date, str]
+) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
     reached("drift-kept")
 
@@ -146,5 +153,6 @@ def _keep(lake: Lake, model: MlModel, as_of: date, found: Watch) -> None:
         for check in found.checks:
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
             ledger.insert(connection, "checks", row)
+        keep_broken(connection, model, window(model, as_of), reasons)
 
     lake.transact(write)

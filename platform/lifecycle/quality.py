@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from declaration import MlModel
+from lifecycle.broken import broken_days
 from ml.incident import Finding
 from resources.lake import Lake
 
@@ -39,9 +40,13 @@ def held_days(lake: Lake, snapshot: int | None = None) -> list[HeldDay]:
 
 
 def blocked_days(lake: Lake, model: MlModel, snapshot: int | None = None) -> set[date]:
-    """Return the as_of days whose own rows or whose label's window a held day has emptied."""
+    """Return the as_of days that no model may use.
+
+    Their own rows or their label's window a held day has emptied, or the watch has found them
+    broken.
+    """
     horizon = model.label.horizon_days
-    blocked = set()
+    blocked = broken_days(lake, model, snapshot)
     for held in held_days(lake, snapshot):
         for n in range(horizon + 1):
             as_of = held.day - timedelta(days=n)

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+import pytest
+
 import ledger
-from lifecycle import monitoring
+from errors import NoEvidenceError
+from lifecycle import broken, monitoring
 from lifecycle.calibration import known_of
+from lifecycle.quality import blocked_days
 
 ONE_DAY = timedelta(days=1)
 
@@ -97,3 +101,21 @@ def test_what_is_calibrated_stays_with_the_version(history) -> None:
     )
     assert known.features.calibrated
     assert known.features.threshold > 0
+
+
+def test_a_broken_day_is_used_by_no_model_until_it_is_built_again_or_accepted(history) -> None:
+    (day,) = until(history, 1)
+    lake, model = history.lake, history.model
+    with changed(history, [day], "spend", "spend * 100"):
+        history.watch(day)
+        assert day in blocked_days(lake, model)
+        snapshot = lake.snapshot()
+        with pytest.raises(NoEvidenceError, match="--why is empty"):
+            broken.accept(lake, model, [day], " ")
+        with pytest.raises(NoEvidenceError, match=f"{history.flip} is not broken; broken: {day}"):
+            broken.accept(lake, model, [history.flip], "prices are in cents since then")
+        broken.accept(lake, model, [day], "prices are in cents since then")
+        assert day not in blocked_days(lake, model)
+        assert day in blocked_days(lake, model, snapshot)
+        assert history.watch(day).findings == ()
+    assert day not in blocked_days(lake, model)
