@@ -13,7 +13,16 @@ from resources.lake import Lake, lake_of, quoted
 from resources.registry import Registry, registry_of
 from resources.settings import Settings
 
-GENERATED = ("written_at", "sent_at", "attempts", "mlflow_run", "snapshot", "turn", "row_ms")
+GENERATED = (
+    "written_at",
+    "sent_at",
+    "attempts",
+    "mlflow_run",
+    "snapshot",
+    "turn",
+    "row_ms",
+    "built",
+)
 DOCUMENT_KEYS = ("snapshot", "report_url")
 State = dict[str, Counter]
 

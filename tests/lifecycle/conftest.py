@@ -35,7 +35,7 @@ START, FLIP, LAST = date(2024, 1, 1), date(2024, 4, 15), date(2024, 5, 20)
 HORIZON = 7
 CUSTOMERS = 800
 THREADS = 1
-CHANCE = ("written_at", "turn", "row_ms")  # columns that no two runs have in common
+CHANCE = ("written_at", "built", "turn", "row_ms")  # columns that no two runs have in common
 FIRST_DECISION = START + timedelta(days=75)
 
 MODEL = MlModel(
