@@ -47,11 +47,20 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Previous:
-    """The decision before this one, and what it left to do."""
+    """The decision before this one, and what it left to do.
+
+    asked_on: the day whose training is asked for or in flight, None where there is none.
+    """
 
     as_of: date
     kind: Kind
     pending: tuple[str, ...] = ()
+    asked_on: date | None = None
+
+    @classmethod
+    def of(cls, decision: "Decision") -> "Previous":
+        """What the next day's decision has to know of one."""
+        return cls(decision.as_of, decision.kind, decision.pending, decision.asked_on)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,10 @@ class RetrainPolicy:
 
 @dataclass(frozen=True)
 class Decision:
-    """A row of the ledger. `pending` are the reasons to train that no training has answered yet."""
+    """A row of the ledger. `pending` are the reasons to train that no training has answered yet.
+
+    asked_on: the day of the decision whose training has not come to a verdict; kept while it runs.
+    """
 
     as_of: date
     kind: Kind
@@ -91,6 +103,7 @@ class Decision:
     reasons: tuple[str, ...]
     pending: tuple[str, ...]
     evidence: Evidence
+    asked_on: date | None = None
 
     @property
     def by_alarm(self) -> bool:
@@ -108,7 +121,9 @@ def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decis
     kind, reasons = _choose(evidence, history, policy, pending)
     alarm = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in evidence.failed)
     lane: Literal["normal", "alarm"] = "alarm" if alarm else "normal"
-    return Decision(evidence.as_of, kind, lane, reasons, pending, evidence)
+    going_on = history.previous.asked_on if history.previous and history.in_flight else None
+    asked_on = evidence.as_of if kind == "retrain" else going_on
+    return Decision(evidence.as_of, kind, lane, reasons, pending, evidence, asked_on)
 
 
 def to_json(decision: Decision) -> str:
@@ -197,17 +212,15 @@ def _challenger_is_due(evidence: Evidence, history: History, policy: RetrainPoli
 def _left_over(evidence: Evidence, history: History) -> tuple[str, ...]:
     """Reasons from before that no training has answered since.
 
-    A training on the day of a retrain decision, or in flight after it, is the one it asked for. One
-    on the day of any other decision came before it. A first model is needed until there is one.
+    A training as of the day that asked for it, or of a later one, answers; one of a day before
+    does not. While it is in flight they stay: it may fail. A first model is needed until there is
+    one.
     """
     previous = history.previous
     if previous is None:
         return ()
-    trained = history.last_training
-    asked = previous.kind == "retrain"
-    if asked and history.in_flight:
-        return ()
-    if trained and (trained > previous.as_of or (asked and trained == previous.as_of)):
+    trained, asked = history.last_training, previous.asked_on
+    if trained and (trained > previous.as_of or (asked and trained >= asked)):
         return ()
     pending = (r for r in previous.pending if r.split(":")[0] not in RECOMPUTED)
     return tuple(r for r in pending if r != FIRST_MODEL or not evidence.has_champion)

@@ -77,6 +77,18 @@ def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
     return found
 
 
+def sound(days: Days, broken: Mapping[date, Sequence[Finding]]) -> dict[date, Table]:
+    """Return what of the days may be compared: odd predictions leave the features what they are."""
+    kept = {}
+    for day, table in days.items():
+        columns = {finding.column for finding in broken.get(day, ())}
+        if columns == {PREDICTION}:
+            kept[day] = {name: sketch for name, sketch in table.items() if name != PREDICTION}
+        elif not columns:
+            kept[day] = dict(table)
+    return kept
+
+
 def broken_together(known: Known, days: Days, told: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return what only days together show, beside what was `told` already."""
     before = {(finding.name, finding.column) for finding in told}

@@ -26,9 +26,9 @@ class Adaptive:
     """The state of one replay; `day` is called for every day, in order."""
 
     def __init__(self, world: World, plan: Plan) -> None:
-        self.world, self.plan = world, plan
-        self.reigns = Reigns(world)
-        self.watcher = Watcher(world, plan.config.seed, plan.watch_days)
+        self.world, self.plan = replace(world, excluded=set()), plan
+        self.reigns = Reigns(self.world)
+        self.watcher = Watcher(self.world, plan.config.seed, plan.watch_days)
         self.trying: Trying | None = None
         self.resting: dict[str, date] = {}
         self.recalled: list[Recalled] = []
@@ -47,7 +47,7 @@ class Adaptive:
         evidence = self._evidence(as_of, checks, findings)
         history = policy.History(self.previous, tuple(self.recalled))
         decision = policy.decide(evidence, history, self._policy(_change_point(checks)))
-        self.previous = policy.Previous(as_of, decision.kind, decision.pending)
+        self.previous = policy.Previous.of(decision)
         if decision.kind == "incident":
             self.incidents.append(as_of)
         if decision.kind == "retrain":
@@ -71,7 +71,7 @@ class Adaptive:
             return
         why = self.trying.lost(as_of, self.plan.config.seed)
         if why:
-            self.reigns.go_back(self.trying.shadow)
+            self.reigns.go_back(as_of, self.trying.shadow)
             until = as_of + timedelta(days=self.plan.rest_days)
             self.resting[self.trying.version.recipe] = until
             self.rollbacks.append((as_of, why))
@@ -112,7 +112,7 @@ class Adaptive:
         ]
         return policy.Evidence(
             as_of,
-            sum(self.world.spans[day][1] for day in widest.train_days if day in self.world.spans),
+            sum(self.world.spans[day][1] for day in self.world.sound(widest.train_days)),
             has_champion=live is not None,
             unseen_days=len(unseen),
             failed=tuple(

@@ -21,15 +21,11 @@ class Reigns:
 
     world: World
     live: Version | None = None
+    since: date = date.min  # decision day of what is live
     days: list[DayLoss] = field(default_factory=list)
     losses: dict[int, list[Losses]] = field(default_factory=dict)  # by version
     crowned: list[tuple[date, Version, Version | None]] = field(default_factory=list)
     versions: dict[int, Version] = field(default_factory=dict)
-
-    @property
-    def since(self) -> date:
-        """Decision day of the newest promotion."""
-        return self.crowned[-1][0]
 
     def score(self, day: date) -> None:
         """Score a day by what is live on it."""
@@ -43,17 +39,18 @@ class Reigns:
         """Let a version be live from the day after `as_of` on."""
         self.crowned.append((as_of, version, self.live))
         self.versions[version.number] = version
-        self.live = version
+        self.live, self.since = version, as_of
 
-    def go_back(self, version: Version) -> None:
-        """Let an older version be live again from the next day on."""
-        self.live = version
+    def go_back(self, as_of: date, version: Version) -> None:
+        """Let an older version be live again from the day after `as_of` on."""
+        self.live, self.since = version, as_of
 
     def matured(self, as_of: date) -> list[Losses]:
         """The losses of the live version that are known at the end of a day, oldest first."""
         last = self.world.matured(as_of)
         found = self.losses.get(self.live.number, []) if self.live else []
-        return [loss for loss in found if loss.day <= last]
+        excluded = self.world.excluded
+        return [loss for loss in found if loss.day <= last and loss.day not in excluded]
 
     def deployments(self) -> list[Deployment]:
         """Every version that went live, beside the one before it on its first weeks."""

@@ -54,7 +54,7 @@ def judge(
         offers = [_split(plan, as_of, recipe, lane, rival, since) for recipe in recipes]
     except SplitError as error:
         return Judged(None, None, str(error))
-    rows = world.of(sorted({day for split in offers for day in split.days}))
+    rows = world.of(world.sound(sorted({day for split in offers for day in split.days})))
     counts = distinct_splits(offers, rows, world.schema)
     chosen = [split for split, n in counts.items() if learned(n) >= plan.min_rows]
     if not chosen:
@@ -81,7 +81,7 @@ def refit(
 ) -> Version:
     """Train a recipe again on everything that has matured."""
     split = splits.refit(as_of, plan.windows, recipe)
-    parts = split.parts(world.of(split.days), world.schema)
+    parts = split.parts(world.of(world.sound(split.days)), world.schema)
     fit = estimator(plan.estimator).fit
     model = fit(parts.train, None, world.schema, gated.refit_config, NoTracker(), parts.weights)
     return Version(number, as_of, recipe.name, model, world)
@@ -94,7 +94,7 @@ def unjudged(world: World, plan: Plan, as_of: date, recipe: Recipe, number: int)
     """
     last = world.matured(as_of)
     split = Split(recipe, recipe.days(last), (), splits.HOLDOUT_SHARE)
-    parts = split.parts(world.of(split.days), world.schema)
+    parts = split.parts(world.of(world.sound(split.days)), world.schema)
     if parts.train.num_rows + parts.holdout.num_rows < plan.min_rows:
         return None
     return Version(number, as_of, recipe.name, _fit(world, plan, parts), world)

@@ -35,7 +35,7 @@ class Trying:
         if as_of not in [last + horizon for last in self.trial.looks]:
             return None
         span = self.trial.first, as_of - horizon
-        days = [day for day in self.world.spans if span[0] <= day <= span[1]]
+        days = self.world.sound(day for day in self.world.spans if span[0] <= day <= span[1])
         found = rule(self.trial, as_of, self._differences(days), (), seed=seed)
         return found.why if found.go_back else None
 

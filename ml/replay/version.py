@@ -58,7 +58,7 @@ class Version:
 def known_of(version: Version, last: date, seed: int) -> Known:
     """Calibrate the alarms of a version on the days up to `last`, as a promotion does."""
     world = version.world
-    days = [day for day in world.spans if day <= last][-REFERENCE_DAYS:]
+    days = world.sound(day for day in world.spans if day <= last)[-REFERENCE_DAYS:]
     features = {day: world.features[day] for day in days}
     columns = sorted({name for table in features.values() for name in table})
     sample = evenly(world.of(days), SAMPLE)

@@ -10,7 +10,7 @@ from ml.known import PREDICTION, Known
 from ml.replay.reigns import Reigns
 from ml.replay.version import Version, known_of
 from ml.replay.world import World
-from ml.watching import Check, Seen, broken, broken_together, checks
+from ml.watching import Check, Seen, broken, broken_together, checks, sound
 
 
 class Watcher:
@@ -35,7 +35,8 @@ class Watcher:
         findings += tuple(finding for day in current for finding in alone[day])
         if current:
             findings += broken_together(known, current, findings)
-        healthy = {day: table for day, table in days.items() if not alone[day]}
+        healthy = sound(days, alone)
+        self.world.excluded.update(day for day in current if day not in healthy)
         return checks(known, self._seen(reigns, as_of, healthy), findings), findings
 
     def _known(self, version: Version) -> Known:

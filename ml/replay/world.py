@@ -1,6 +1,6 @@
 """A history in memory: labelled rows, sketches of their days, and what was wrong with the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ class World:
     rows: labelled rows of the days that models may use, in the order of time and entity.
     features, labels: sketches of the days, also of those that no model may use.
     findings: what was known to be wrong with a day from that day on (a held delivery).
+    excluded: days that a watch has found broken, which nothing learns from or is judged by.
     """
 
     rows: pa.Table
@@ -28,6 +29,7 @@ class World:
     features: Mapping[date, Table]
     labels: Mapping[date, Table]
     findings: Mapping[date, tuple[Finding, ...]] = field(default_factory=dict)
+    excluded: set[date] = field(default_factory=set)
 
     @cached_property
     def spans(self) -> dict[date, tuple[int, int]]:
@@ -43,6 +45,10 @@ class World:
         return pa.concat_tables(
             [self.rows.slice(*span) for span in spans] or [self.rows.slice(0, 0)]
         )
+
+    def sound(self, days: Iterable[date]) -> list[date]:
+        """Those of the `days` that have rows and were not found broken."""
+        return [day for day in days if day in self.spans and day not in self.excluded]
 
     def labels_of(self, day: date) -> Floats:
         """Labels of a day's rows, in their order."""

@@ -1,6 +1,7 @@
 """Days that the watch has found broken: no model uses them until they are built again or accepted.
 
-An incident of the drift window ends when the window has passed it; its rows stay what they are.
+An incident of the drift window ends when the window has passed it; its rows stay what they are. A
+day that is built again within the days that are watched is looked at again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -58,10 +58,11 @@ def keep_verdict(lake: Lake, key: Row, verdict: Row, rival: int | None) -> None:
     model, as_of = key["model"], key["as_of"]
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
-        now = in_force(connection, model, as_of)
+        now = in_force(connection, model, date.max)
         live = now["version"] if now else None
         promoted, reasons = verdict["promoted"], verdict["reasons"]
-        if promoted and live not in (rival, verdict["version"]):
+        is_late = now is not None and now["as_of"] > as_of  # another has been in force since
+        if promoted and live != verdict["version"] and (is_late or live != rival):
             promoted = False
             reasons = [*reasons, f"judged against {named(rival)}, {named(live)} is live by now"]
         row = {**verdict, "promoted": promoted, "reasons": json.dumps(reasons)}

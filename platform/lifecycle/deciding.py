@@ -133,7 +133,7 @@ def history(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.
     )
     last = policy.from_json(previous[0]["evidence"]) if previous else None
     return policy.History(
-        previous=policy.Previous(last.as_of, last.kind, last.pending) if last else None,
+        previous=policy.Previous.of(last) if last else None,
         trainings=trainings(lake, model, as_of),
         in_flight=in_flight,
     )

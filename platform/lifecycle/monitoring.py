@@ -33,6 +33,7 @@ from ml.watching import (
     broken_together,
     checks,
     reference_of,
+    sound,
 )
 from resources.lake import Lake
 from resources.registry import Registry
@@ -82,7 +83,7 @@ def watch(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = {day: table for day, table in days.items() if day not in alone}
+    healthy = sound(days, alone)
     verdicts = checks(known, _seen(lake, model, as_of, healthy), findings)
     merged = merge_tables(current.values())
     reference = reference_of(known, merged)
@@ -90,8 +91,8 @@ def watch(
     url = publish(registry, model, as_of, reference, merged, report, workspace)
     found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
     reached("report-published")
-    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in current if day in alone}
-    _keep(lake, model, as_of, found, reasons)
+    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in days if day not in healthy}
+    _keep(lake, model, as_of, found, days, reasons)
     return found
 
 
@@ -142,7 +143,7 @@ def _run_of(lake: Lake, model: MlModel, version: int) -> str:
 
 
 def _keep(
-    lake: Lake, model: MlModel, as_of: date, found: Watch, reasons: Mapping[date, str]
+    lake: Lake, model: MlModel, as_of: date, found: Watch, days: Days, reasons: Mapping[date, str]
 ) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
     reached("drift-kept")
@@ -153,6 +154,6 @@ def _keep(
         for check in found.checks:
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
             ledger.insert(connection, "checks", row)
-        keep_broken(connection, model, window(model, as_of), reasons)
+        keep_broken(connection, model, list(days), reasons)
 
     lake.transact(write)

@@ -27,6 +27,7 @@ def judge(
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
     trained = candidate.versions(lake, model, manifest, "candidate")
     if found and found["candidate"] in {row["version"] for row in trained.values()}:
+        reconcile(lake, registry, model)
         return found
     document = store.kept(lake, model, evaluation.WHAT, as_of)
     shown = evidence(lake, model, manifest, document)

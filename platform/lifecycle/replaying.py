@@ -15,6 +15,7 @@ from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml.cadence import Cadence
 from ml.calibration import Table
 from ml.incident import Finding
+from ml.known import REFERENCE_DAYS
 from ml.replay.plan import Plan
 from ml.replay.world import World
 from ml.tabular import TrainConfig
@@ -23,13 +24,14 @@ from resources.lake import Lake
 
 
 def world_of(lake: Lake, model: MlModel, first: date, last: date) -> World:
-    """Return what happened from a training window before `first` to `last`, and its labels.
+    """Return what happened from a reference before `first` to `last`, and its labels.
 
     Of days that different dbt models have made only those of the newest count. A held day counts as
     broken for good: whether it was released meanwhile is not replayed. Raises NoEvidenceError where
     there are no labelled rows.
     """
-    days = days_between(first - timedelta(days=model.train.window_days), last)
+    before = max(model.train.window_days, REFERENCE_DAYS) + model.label.horizon_days
+    days = days_between(first - timedelta(days=before), last)
     made = newest_made(checksums_of(lake, model.features.table, days))
     unfit = unfit_days(lake, model, days)
     used = without(made, {*blocked_days(lake, model), *unfit})

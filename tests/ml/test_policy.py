@@ -32,7 +32,7 @@ CALM = Evidence(DAY, matured_rows=500, has_champion=True)
 
 
 def after(decision: Decision, trained: date | None = None, in_flight: bool = False) -> History:
-    previous = Previous(decision.as_of, decision.kind, decision.pending)
+    previous = Previous.of(decision)
     return History(previous, rejected(trained), in_flight)
 
 
@@ -94,10 +94,20 @@ def test_a_training_that_never_started_is_asked_for_again() -> None:
 def test_a_training_in_flight_is_waited_for_and_answers_what_asked_for_it() -> None:
     asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
     calm = decide(later(CALM, 1), after(asked, in_flight=True), POLICY)
-    assert (calm.kind, calm.pending) == ("none", ())
+    assert (calm.kind, calm.pending) == ("wait", asked.pending)
+    answered = decide(later(CALM, 2), after(calm, trained=DAY), POLICY)
+    assert (answered.kind, answered.pending) == ("none", ())
     worse = replace(later(CALM, 1), failed=(LOSS,))
     waiting = decide(worse, after(asked, in_flight=True), POLICY)
     assert (waiting.kind, waiting.reasons) == ("wait", ("a training is in flight",))
+
+
+def test_a_training_that_fails_after_days_in_flight_is_asked_for_again() -> None:
+    asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
+    going = decide(later(CALM, 1), after(asked, in_flight=True), POLICY)
+    still = decide(later(CALM, 2), after(going, in_flight=True), POLICY)
+    failed = decide(later(CALM, 3), after(still), POLICY)
+    assert (failed.kind, failed.reasons) == ("retrain", asked.pending)
 
 
 def test_an_incident_blocks_training_and_keeps_the_reasons() -> None:

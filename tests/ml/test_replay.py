@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from ml.errors import ReplayError
 from ml.incident import Finding
+from ml.replay.adaptive import Adaptive
 from ml.replay.page import page
 from ml.replay.plan import Plan
 from ml.replay.replay import replay, run
@@ -111,12 +112,20 @@ def test_no_label_is_looked_at_before_it_has_matured(world, outcomes) -> None:
     place = world.rows.column_names.index("bought")
     later = world.rows["as_of"].to_numpy() > np.datetime64(until - HORIZON * ONE_DAY)
     labels = np.where(later, 0, world.rows["bought"].to_numpy()).astype(np.int32)
-    changed = replace(world, rows=world.rows.set_column(place, "bought", pa.array(labels)))
+    unknown = {d: s for d, s in world.labels.items() if d <= until - HORIZON * ONE_DAY}
+    rows = world.rows.set_column(place, "bought", pa.array(labels))
+    changed = replace(world, rows=rows, labels=unknown)
     found = run(changed, PLAN, days, "adaptive")
-    assert [t.as_of for t in found.trainings] == [
-        t.as_of for t in outcomes[0].trainings if t.as_of <= until
+    assert [replace(t, seconds=0) for t in found.trainings] == [
+        replace(t, seconds=0) for t in outcomes[0].trainings if t.as_of <= until
     ]
-    assert found.alarms[0].day == outcomes[0].alarms[0].day
+    assert [replace(a, confirmed=None) for a in found.alarms] == [
+        replace(a, confirmed=None) for a in outcomes[0].alarms if a.day <= until
+    ]
+    matured = until - HORIZON * ONE_DAY
+    assert [day for day in found.days if day.day <= matured] == [
+        day for day in outcomes[0].days if day.day <= matured
+    ]
 
 
 def test_a_broken_day_is_an_incident_until_the_window_has_passed_it(world) -> None:
@@ -126,6 +135,24 @@ def test_a_broken_day_is_an_incident_until_the_window_has_passed_it(world) -> No
     days = [FIRST + n * ONE_DAY for n in range((FLIP - FIRST).days)]
     found = run(held, PLAN, days, "adaptive")
     assert found.incidents == [day + n * ONE_DAY for n in range(PLAN.watch_days)]
+
+
+def test_a_day_that_the_watch_finds_broken_teaches_nothing(world) -> None:
+    """Spend in another unit on one day: an incident then, and never a training row."""
+    day = FLIP - 20 * ONE_DAY
+    place, (first, count) = world.rows.column_names.index("spend"), world.spans[day]
+    spend = world.rows["spend"].to_numpy().copy()
+    spend[first : first + count] *= 1000
+    rows = world.rows.set_column(place, "spend", pa.array(spend))
+    part = sketch_table(rows.slice(first, count).select(["visits", "spend"]), DAILY)
+    strange = replace(world, rows=rows, features={**world.features, day: part})
+    state = Adaptive(strange, PLAN)
+    for n in range((day - FIRST).days + 2):
+        state.day(FIRST + n * ONE_DAY)
+    assert state.incidents[-1] == day + ONE_DAY
+    assert state.world.excluded == {day}
+    assert state.world.sound([day - ONE_DAY, day]) == [day - ONE_DAY]
+    assert strange.excluded == set()
 
 
 def test_the_page_and_the_rows_say_the_same(outcomes) -> None:
