@@ -44,8 +44,8 @@ test-quick: setup ## the tests that take less than 20 seconds each
 chaos: setup ## kill a history 200 times and compare what is left with an undisturbed one; hours
 	$(BIN)/python bench/chaos.py --kills 200 --days 60 --seed 1
 
-bench-drift: setup ## false alarms, delays and times of the drift checks; half an hour, writes docs/benchmarks-drift.md
-	$(BIN)/python bench/drift/main.py
+bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes docs/benchmarks-drift.md
+	$(BIN)/python -m bench.drift.main
 
 check: setup ## lint, format, types, SQL
 	$(BIN)/ruff check .

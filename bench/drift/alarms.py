@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
-from streams import KINDS, REFERENCE, YEAR, Stream, name
 
+from bench.drift.streams import KINDS, REFERENCE, YEAR, Stream, name
 from ml.alarm import cusum
 from ml.calibration import SLACK, Calibration, calibrate
 from ml.feature_alarm import WATCHED_DAYS, check

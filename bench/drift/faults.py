@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from alarms import Leeway
-from streams import KINDS, REFERENCE, Stream, name
 
+from bench.drift.alarms import Leeway
+from bench.drift.streams import KINDS, REFERENCE, Stream, name
 from ml.incident import day_incidents
 from ml.sketch import DAILY, sketch
 

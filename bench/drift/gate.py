@@ -1,25 +1,22 @@
 """How often the gate promotes a materially worse model, and how often it sees a better one.
 
-    python bench/drift/gate.py [--seed 1] [--json FILE]
+    python -m bench.drift.gate [--seed 1]
 
 The production gate, splits and bootstrap judge four simulated candidates per decision, in both
 lanes, on rows that have matured. Afterwards each promoted model is compared with the champion on
 a large fresh sample. Materially worse is a log loss at least 1 % above, one-sided p < .05.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from bench.drift.results import keep
 from bench.drift.shops import HORIZON, Rows, models, simulate, true_weights, worse_by
 from ml import splits
 from ml.evidence import Evidence, Learned, Scored
@@ -36,7 +33,6 @@ ALARM_DAYS = 7  # that have matured since the change when a candidate is first j
 FRESH_DAYS, FRESH_ENTITIES = 250, 400
 SURE = 1.645
 MATERIAL = 0.01
-GOAL = "0 of 500"
 
 
 @dataclass(frozen=True)
@@ -74,13 +70,9 @@ class Count:
 def main(
     seed: Annotated[int, typer.Option()] = 1,
     share: Annotated[float, typer.Option(help="Of the decisions, for a quick look.")] = 1.0,
-    out: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
-    """Run every scenario and print the table."""
-    counts = list(measured(seed, share))
-    Console().print(table(counts))
-    if out:
-        out.write_text(json.dumps([asdict(count) for count in counts], indent=1))
+    """Run every scenario and keep the counts."""
+    keep("gate", [asdict(count) for count in measured(seed, share)])
 
 
 def measured(seed: int, share: float) -> Iterator[Count]:
@@ -155,26 +147,6 @@ def as_table(rows: Rows, first: date) -> pa.Table:
             "row": np.arange(len(rows.labels)),
         }
     )
-
-
-def table(counts: list[Count]) -> Table:
-    """One line per scenario and lane, and the goal beside its figure."""
-    shown = Table(title="The gate on simulated shops, four candidates per decision")
-    for heading in ("candidates", "lane", "decisions", "promoted", "materially worse"):
-        shown.add_column(heading, justify="left" if heading in ("candidates", "lane") else "right")
-
-    def add(name: str, lane: str, chosen: list[Count]) -> None:
-        sums = (sum(getattr(c, f) for c in chosen) for f in ("decisions", "promoted", "worse"))
-        shown.add_row(name, lane, *map(str, sums))
-
-    for scenario in SCENARIOS:
-        for lane in ("normal", "alarm"):
-            same = [c for c in counts if (c.scenario, c.lane) == (scenario.name, lane)]
-            add(scenario.name, lane, same)
-    shown.add_section()
-    add("all", "", counts)
-    shown.add_row("goal", "", "", "", GOAL)
-    return shown
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from river.drift import ADWIN
 from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
-from streams import KINDS, REFERENCE, YEAR, Stream
 
+from bench.drift.streams import KINDS, REFERENCE, YEAR, Stream
 from ml.distance import category_distance, quantiles
 from ml.merging import merge
 from ml.sketch import ColumnSketch, Floats

@@ -1,28 +1,29 @@
 """What retraining policies cost and gain on streams whose drift is known, label delay included.
 
-    python bench/drift/policies.py --seeds 10 [--stream flip] [--json FILE]
+    python -m bench.drift.policies --seeds 10 [--stream flip] [--delay 7]
 
 `leeway replay` runs every policy with the same small model over the same rows. Regret is the mean
 log loss against daily retraining without a gate. An alarm is true within eight weeks of a drift.
+What has been measured of the same code is kept, so a run that was ended goes on.
 """
 
-import json
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import typer
 from rich.console import Console
-from rich.table import Table
 from scipy.special import expit
 
+from bench.drift.results import keep, kept, stamp
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
-from ml.replay.replay import replay
+from ml.replay.replay import run
 from ml.replay.table import since
 from ml.replay.world import World
 from ml.schema import Floats, Schema
@@ -105,28 +106,48 @@ STREAMS = {
 }
 
 
+Job = tuple[str, int, int]  # stream, days until labels mature, seed
+
+
 def main(
     seeds: Annotated[int, typer.Option(min=1)] = 10,
     stream: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
     delay: Annotated[list[int] | None, typer.Option(help="days until labels mature")] = None,
-    out: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
-    """Replay every stream, delay and seed, and print means."""
-    found: list[Measured] = []
-    for name in stream or STREAMS:
-        for days in delay or (1, 7, 14):
-            for seed in range(seeds):
-                found += measure(name, days, seed)
-                Console(stderr=True).print(f"{name}, delay {days}, seed {seed}")
-    Console(width=150).print(table(found))
-    if out:
-        out.write_text(json.dumps([asdict(each) for each in found], indent=1))
+    """Replay every stream, delay and seed, and keep what came of it."""
+    before = kept("policies") or {}
+    same = before.get("code") == stamp()["code"]
+    found = before["found"] if same else []
+    spent = before["cpu_minutes"] if same else 0.0
+    known = {(each["stream"], each["delay"], each["seed"]) for each in found}
+    streams = stream or list(STREAMS)
+    jobs = [
+        (name, days, seed)
+        for days in delay or (7, 1, 14)
+        for name in streams
+        for seed in range(seeds)
+        if (name, days, seed) not in known
+    ]
+    for outcomes in in_processes(jobs):
+        found += [asdict(each) for each in outcomes]
+        spent += sum(each.seconds for each in outcomes) / 60
+        keep("policies", found, spent)
+        Console(stderr=True).print(outcomes[0].stream, outcomes[0].delay, outcomes[0].seed)
 
 
-def measure(name: str, delay: int, seed: int) -> list[Measured]:
+def in_processes(jobs: Iterable[Job]) -> Iterable[list[Measured]]:
+    """What came of every job, two at a time."""
+    spawned = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
+    with ProcessPoolExecutor(2, spawned) as pool:
+        yield from pool.map(measure, jobs)
+
+
+def measure(job: Job) -> list[Measured]:
     """Replay every policy on one stream."""
-    last = START + timedelta(DAYS - 1)
-    outcomes = replay(world(STREAMS[name], delay, seed), plan(delay, seed), POLICIES, START, last)
+    name, delay, seed = job
+    lived, declared = world(STREAMS[name], delay, seed), plan(delay, seed)
+    days = [START + timedelta(n) for n in range(DAYS)]
+    outcomes = [run(lived, declared, days, policy) for policy in POLICIES]
     begin = since(outcomes)
     return [measured(name, delay, seed, outcome, begin) for outcome in outcomes]
 
@@ -186,34 +207,6 @@ def world(stream: Stream, delay: int, seed: int) -> World:
     features = {d: sketch_table(part.select(list(COLUMNS)), DAILY) for d, part in parts.items()}
     seen = {d: sketch_table(part.select(["label"]), DAILY) for d, part in parts.items()}
     return World(rows, schema, delay, features, seen)
-
-
-def table(found: list[Measured]) -> Table:
-    """Means over seeds, one row per stream, delay and policy."""
-    shown = Table(title=f"{ENTITIES} rows a day, {DAYS} days; regret is against daily retraining")
-    heads = ("stream", "delay", "policy", "loss", "regret", "trained", "deployed", "worse",
-             "rolled back", "alarms", "true", "delay of alarm", "CPU s")  # fmt: skip
-    for head in heads:
-        shown.add_column(head, justify="left" if head in ("stream", "policy") else "right")
-    for key in dict.fromkeys((m.stream, m.delay) for m in found):
-        same = [m for m in found if (m.stream, m.delay) == key]
-        daily = np.mean([m.loss for m in same if m.policy == "daily"])
-        for policy in POLICIES:
-            shown.add_row(*row(key, policy, [m for m in same if m.policy == policy], daily))
-        shown.add_section()
-    return shown
-
-
-def row(key: tuple[str, int], policy: str, found: list[Measured], daily: float) -> list[str]:
-    """One line of the table."""
-    fields = ("trainings", "deployments", "worse", "rollbacks", "alarms", "true_alarms")
-    means = [f"{np.mean([getattr(m, name) for m in found]):.1f}" for name in fields]
-    delays = [m.days_to_alarm for m in found if m.days_to_alarm is not None]
-    loss = float(np.mean([m.loss for m in found]))
-    return [
-        key[0], str(key[1]), policy, f"{loss:.4f}", f"{loss / daily - 1:+.2%}", *means,
-        f"{np.median(delays):g}" if delays else "", f"{np.mean([m.seconds for m in found]):.0f}",
-    ]  # fmt: skip
 
 
 if __name__ == "__main__":

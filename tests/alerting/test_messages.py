@@ -18,8 +18,8 @@ def test_every_kind_says_what_which_day_why_and_the_next_step(kind: str) -> None
 
 
 def test_a_kind_without_words_of_its_own_is_told_by_its_name() -> None:
-    message = single(DAY, "rollback", "model", "worse", "http://dagster.example")
-    assert message.title == "Leeway: model 2024-05-01: rollback"
+    message = single(DAY, "a new kind", "model", "worse", "http://dagster.example")
+    assert message.title == "Leeway: model 2024-05-01: a new kind"
     assert message.body == "worse\nNext: `leeway status`"
 
 

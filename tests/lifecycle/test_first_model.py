@@ -158,7 +158,7 @@ def test_where_the_refit_is_another_model_the_judged_one_goes_live(
     verdict = world.train(world.first_decision)
     assert verdict["promoted"], verdict["reasons"]
     assert verdict["version"] == verdict["candidate"]
-    assert "goes live as it was judged" in verdict["reasons"]
+    assert "goes live as it was judged" in verdict["reasons"][-1]
     first = world.first_decision + timedelta(days=1)
     world.live_through(first, first + timedelta(days=4))
     assert world.watch(first + timedelta(days=4)).version == verdict["version"]

@@ -185,7 +185,7 @@ def test_where_the_live_version_has_learned_from_them_the_plan_goes_back(world, 
 
 def test_where_no_clean_version_was_ever_live_the_plan_trains_again(world, follow) -> None:
     manifest = training_set.build(world.lake, world.model, world.first_decision)
-    days = [trained_on(manifest, "refit")[0], world.flip + ONE_DAY]
+    days = [trained_on(manifest, "refit")[0], world.flip + 3 * ONE_DAY]
     found, steps = follow(FEATURES, *days)
     assert found.models[0].clean == []
     assert "train again" in " ".join(step.what for step in steps)

@@ -7,6 +7,7 @@ import ledger
 from errors import NoEvidenceError
 from lifecycle import training_set
 from lifecycle.quality import blocked_days
+from ml.offers import counted
 
 
 def build(world, as_of: date | None = None) -> dict:
@@ -62,7 +63,7 @@ def test_a_manifest_reads_the_rows_that_it_was_made_of_after_they_have_changed(f
     fresh.lake.transact(lambda c: c.execute("delete from features.customer_features"))
     split = training_set.split_from(manifest, "window")
     parts, _ = training_set.rows_of(fresh.lake, fresh.model, manifest, split)
-    assert training_set.counted(parts) == manifest["recipes"]["window"]["rows"]
+    assert counted(parts) == manifest["recipes"]["window"]["rows"]
 
 
 def test_a_manifest_reads_the_rows_that_it_was_made_of_after_a_day_was_held(fresh) -> None:
@@ -70,7 +71,7 @@ def test_a_manifest_reads_the_rows_that_it_was_made_of_after_a_day_was_held(fres
     fresh.hold(fresh.first_decision - timedelta(days=8))
     split = training_set.split_from(manifest, "window")
     parts, _ = training_set.rows_of(fresh.lake, fresh.model, manifest, split)
-    assert training_set.counted(parts) == manifest["recipes"]["window"]["rows"]
+    assert counted(parts) == manifest["recipes"]["window"]["rows"]
 
 
 def test_days_whose_rows_or_labels_a_held_delivery_has_emptied_are_left_out(fresh) -> None:

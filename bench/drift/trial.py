@@ -1,20 +1,18 @@
 """How often the trial's rule takes back a champion that is no worse, and one that is.
 
-`python -m bench.trial`: seeded. Customers buy on days of their own rate, shops have good and bad
-weeks, a label says whether one buys within the next 14 days: neighbouring days share nearly all of
-it. Two models err for each customer in their own way, and drift around the truth for days.
+`python -m bench.drift.trial`: seeded. Customers buy on days of their own rate, shops have good and
+bad weeks, a label says whether one buys within the next 14 days: neighbouring days share nearly all
+of it. Two models err for each customer in their own way, and drift around the truth for days.
 """
 
 from dataclasses import replace
 from datetime import date, timedelta
-from time import process_time
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from bench.drift.results import keep
 from ml.evaluation import row_log_loss
 from ml.schema import Floats
 from ml.trial import Differences, Trial, look, rule
@@ -70,22 +68,22 @@ def main(
     trials: Annotated[int, typer.Option(help="simulated trials of each kind")] = 200,
     entities: Annotated[int, typer.Option(help="customers a day")] = 400,
 ) -> None:
-    """Print the share of trials that end with a rollback."""
-    out, started = Console(), process_time()
+    """Keep the share of trials that end with a rollback."""
     kinds = {
         "equal, steady": (0.0, 0.0),
         "equal, each drifts by 0.15": (0.15, 0.0),
         "worse by 0.4": (0.0, 0.4),
         "worse by 0.8": (0.0, 0.8),
     }
-    table = Table("new model", *rules(trial(0, entities, 0.0, 0.0), 0), "mean loss added")
+    shares = {}
     for name, (wander, worse) in kinds.items():
         found = [trial(seed, entities, wander, worse) for seed in range(trials)]
         verdicts = [rules(each, seed) for seed, each in enumerate(found)]
-        shares = [f"{np.mean([v[key] for v in verdicts]):.1%}" for key in verdicts[0]]
-        table.add_row(name, *shares, f"{np.mean([each.worse.mean() for each in found]):.4f}")
-    out.print(table)
-    out.print(f"{trials} trials each, {entities} customers, {process_time() - started:.0f} CPU s")
+        shares[name] = {
+            "rules": {key: float(np.mean([v[key] for v in verdicts])) for key in verdicts[0]},
+            "added": float(np.mean([each.worse.mean() for each in found])),
+        }
+    keep("trial", {"trials": trials, "customers": entities, "shares": shares})
 
 
 if __name__ == "__main__":
