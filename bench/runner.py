@@ -20,7 +20,8 @@ from resources.settings import CHECKOUT
 BEGUN, STEP, ENDED = "begun ", "step ", "ended "
 SCRIPT = f"""
 import os, sys
-import dagster_dbt, mlflow, pyspark, torch
+import dagster_dbt, evidently.metrics, pyspark, torch._inductor
+import mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store
 import history, definitions, lifecycle.promotion
 from datetime import date
 told = os.fdopen(os.dup(1), "w", buffering=1)

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 PR_SET_PDEATHSIG, INIT = 1, 1
@@ -16,7 +17,13 @@ DBT = str(Path(sys.executable).with_name("dbt"))
 
 
 def main() -> None:
-    """Become dbt, with this command's arguments."""
+    """Become dbt, with this command's arguments.
+
+    Its version, for which Dagster asks before every build, is told without importing dbt.
+    """
+    if sys.argv[1:] == ["--version"]:
+        print(version("dbt-core"))
+        return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == INIT:  # the parent had ended before the kernel was told

@@ -33,6 +33,7 @@ def spark_resource(settings: Settings) -> LazyPySparkResource:
         "spark.sql.files.maxPartitionBytes": ONE_FILE,
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        "spark.python.daemon.module": "ingestion.workers",
         "spark.executorEnv.PYTHONPATH": os.pathsep.join(sys.path),
     }
     if not urlsplit(settings.spark_master).scheme:
