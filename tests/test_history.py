@@ -20,7 +20,7 @@ from simulation.run import simulate
 from simulation.shop import Shop
 from status import status
 
-FIRST, DAYS = date(2024, 1, 1), 98
+FIRST, DAYS = date(2024, 1, 1), 78
 LAST = FIRST + timedelta(days=DAYS - 1)
 
 
