@@ -22,7 +22,7 @@ def main() -> None:
     Its version, for which Dagster asks before every build, is told without importing dbt.
     """
     if sys.argv[1:] == ["--version"]:
-        print(version("dbt-core"))
+        sys.stdout.write(f"{version('dbt-core')}\n")
         return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

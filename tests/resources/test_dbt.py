@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from errors import SetupError
-from resources.dbt import dbt_project, manifest
+from resources.dbt import DBT, dbt_project, manifest
 from resources.settings import Settings
 
 PROJECT = """name: tiny
@@ -72,3 +75,11 @@ def test_a_project_without_a_profile_uses_leeway_s(tmp_path: Path, project: Path
     own = dbt_project(Settings(home=tmp_path, dbt_project_dir=project))
     assert (own.profiles_dir / "profiles.yml").exists()
     assert own.target_path == tmp_path / "dbt" / "tiny"
+
+
+def test_dagster_is_told_dbts_version_without_an_import_of_dbt() -> None:
+    command = [sys.executable, "-X", "importtime", DBT, "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == version("dbt-core")
+    assert "dbt_child" in told.stderr
+    assert "dbt.cli" not in told.stderr
