@@ -1,7 +1,8 @@
 """New, changed and withdrawn files become runs: daily work for a new day, else ingestion."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ from resources.lake import Lake
 LOOK_BACK = timedelta(days=60)  # how old a day may be for its file to be watched for changes
 LOOK_AHEAD = timedelta(days=31)
 WITHDRAWN_WITHIN = timedelta(days=7)  # a file that goes later has been tidied away
+PATIENCE = timedelta(hours=3)  # for the other tables' files, after the newest one has come
 MOST_PER_TICK = 31
 MOST_ATTEMPTS = 3  # of one file; each failure is told
 ARRIVAL_TAG = "leeway/arrival"
@@ -88,16 +90,20 @@ def landing_arrivals(
         minimum_interval_seconds=60,
     )
     def evaluate(context: SensorEvaluationContext, lake: Lake) -> list[RunRequest] | SkipReason:
+        frontiers = {t.name: ledger.frontier_day(lake, t.name) for t in declaration.tables}
+        unloaded = [name for name, frontier in frontiers.items() if frontier is None]
+        watched = [
+            looked_at(lake, table, landing, start, frontier)
+            for table in declaration.tables
+            if (frontier := frontiers[table.name])
+        ]
+        now = datetime.now(UTC).replace(tzinfo=None)  # as `files` has it
         asked: dict[date, RunRequest] = {}
-        unloaded = []
-        for table in declaration.tables:
-            frontier = ledger.frontier_day(lake, table.name)
-            if frontier is None:
-                unloaded.append(table.name)
-                continue
-            for day, at in changes(lake, table, landing, start, frontier).items():
-                request = day_steps(declaration, day, start)[0] if day > frontier else None
-                key = f"{table.name}:{day}:{at.timestamp()}"
+        for found in watched:
+            for day, key in changes(found).items():
+                if day > found.frontier and waits(day, watched, now):
+                    continue
+                request = day_steps(declaration, day, start)[0] if day > found.frontier else None
                 attempted = attempt(context.instance, request or over("ingest", day, day), key)
                 if attempted:
                     asked.setdefault(day, attempted)
@@ -111,15 +117,48 @@ def landing_arrivals(
     return evaluate
 
 
-def changes(
-    lake: Lake, table: RawTable, landing: str, start: date, frontier: date
-) -> dict[date, datetime]:
-    """Return the days near the frontier that have to be looked at, and the times of their files."""
+@dataclass(frozen=True)
+class Watched:
+    """A table's files near its frontier, by day, and the newest deliveries of these days."""
+
+    table: str
+    frontier: date
+    files: Mapping[date, datetime]
+    newest: Mapping[date, Mapping[str, Any]]
+
+
+def looked_at(lake: Lake, table: RawTable, landing: str, start: date, frontier: date) -> Watched:
+    """Return what there is of the days near the frontier."""
     first = max(start, frontier - LOOK_BACK)
     days = days_between(first, min(frontier + LOOK_AHEAD, over_by(table)))
     files = written({day: path_of(table, landing, day) for day in days})
     newest = {row["day"]: row for row in newest_deliveries(lake, table.name, days)}
-    return {**arrived(files, newest), **withdrawn(files, newest)}
+    return Watched(table.name, frontier, files, newest)
+
+
+def changes(found: Watched) -> dict[date, str]:
+    """Return the days that have to be looked at, each with the key of what has changed.
+
+    The key names the file's time and what it would replace: a file that comes back as it was, after
+    another one was taken in, is news again.
+    """
+    changed = {**arrived(found.files, found.newest), **withdrawn(found.files, found.newest)}
+    keys = {}
+    for day, at in changed.items():
+        taken = found.newest[day]["written_at"].timestamp() if day in found.newest else "new"
+        keys[day] = f"{found.table}:{day}:{at.timestamp()}:{taken}"
+    return keys
+
+
+def waits(day: date, watched: Sequence[Watched], now: datetime) -> bool:
+    """Whether a new day's work waits for the file of another table, for `PATIENCE` at most.
+
+    Features are built once all raw tables of the day are: what is taken in as empty because its
+    file comes minutes later would count from the next day on only.
+    """
+    new = [found for found in watched if day > found.frontier]
+    files = [found.files[day] for found in new if day in found.files]
+    return len(files) < len(new) and now - max(files) < PATIENCE
 
 
 def attempt(instance: DagsterInstance, request: RunRequest, key: str) -> RunRequest | None:

@@ -15,7 +15,7 @@ from dagster import (
 from assets.partitions import daily
 from declared import declared
 from errors import DeliveryError
-from sensors.landing_arrivals import MOST_ATTEMPTS, arrived, landing_arrivals, withdrawn
+from sensors.landing_arrivals import MOST_ATTEMPTS, PATIENCE, arrived, landing_arrivals, withdrawn
 
 FRONTIER = date(2024, 3, 10)
 NOW = datetime(2024, 3, 11, 5)
@@ -78,21 +78,35 @@ def shop(parsed, lake, instance, tmp_path: Path):
         landing = tmp_path / "landing"
         declaration = declared(parsed)
 
-        def land(self, day: date, at: datetime) -> None:
-            path = self.landing / "order_lines" / f"{day}.csv.gz"
+        def land(self, day: date, at: datetime, table: str = "order_lines") -> None:
+            path = self.landing / table / f"{day}.csv.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
             seconds = at.replace(tzinfo=UTC).timestamp()
             os.utime(path, (seconds, seconds))
 
-        def take(self, day: date, at: datetime) -> None:
+        def take(
+            self,
+            day: date,
+            at: datetime,
+            table: str = "order_lines",
+            file_written: datetime | None = None,
+        ) -> None:
             lake.transact(
                 lambda c: c.execute(
-                    "insert into ledger.deliveries (table_name, day, file, written_at) "
-                    "values ('order_lines', ?, 'file', ?)",
-                    [day, at],
+                    "insert into ledger.deliveries "
+                    "(table_name, day, file, written_at, file_written) "
+                    "values (?, ?, 'file', ?, ?)",
+                    [table, day, at, file_written],
                 )
             )
+
+        def two_tables(self) -> None:
+            [table] = self.declaration.tables
+            path = table.ingest.path.replace("order_lines", "returns")
+            ingest = table.ingest.model_copy(update={"path": path})
+            other = table.model_copy(update={"name": "returns", "ingest": ingest})
+            self.declaration = self.declaration.model_copy(update={"tables": (other, table)})
 
         def tick(self):
             @asset(partitions_def=daily(date(2024, 1, 1), "UTC"))
@@ -115,9 +129,7 @@ def test_before_a_history_was_loaded_nothing_is_asked_for(shop) -> None:
 
 
 def test_a_new_table_without_history_does_not_stop_the_arrivals_of_others(shop) -> None:
-    [table] = shop.declaration.tables
-    new = table.model_copy(update={"name": "returns"})
-    shop.declaration = shop.declaration.model_copy(update={"tables": (new, table)})
+    shop.two_tables()
     shop.take(FRONTIER, NOW)
     shop.land(FRONTIER, NOW - timedelta(hours=1))
     assert "returns has no history yet" in str(shop.tick().skip_message)
@@ -155,6 +167,36 @@ def test_a_file_that_changes_twice_asks_twice(shop) -> None:
     shop.land(FRONTIER, NOW + timedelta(hours=2))
     [second] = shop.tick().run_requests
     assert first.run_key != second.run_key
+
+
+def test_a_file_that_comes_back_as_it_was_is_news_again(shop) -> None:
+    """A was taken in, B replaced it, and `cp -p` brings A back: Dagster has run A's key before."""
+    before, after = NOW, NOW + timedelta(hours=1)
+    shop.take(FRONTIER - timedelta(days=1), NOW, file_written=NOW)
+    shop.land(FRONTIER - timedelta(days=1), NOW)
+    shop.land(FRONTIER, before)
+    shop.take(FRONTIER, NOW - timedelta(hours=2), file_written=NOW - timedelta(hours=3))
+    [first] = shop.tick().run_requests
+    shop.take(FRONTIER, NOW + timedelta(minutes=1), file_written=before)
+    shop.take(FRONTIER, after + timedelta(minutes=1), file_written=after)
+    [again] = shop.tick().run_requests
+    assert again.run_key != first.run_key
+
+
+def test_a_new_day_waits_for_the_files_of_all_tables_but_not_for_ever(shop) -> None:
+    shop.two_tables()
+    now, new = datetime.now(UTC).replace(tzinfo=None), FRONTIER + timedelta(days=1)
+    for table in ("order_lines", "returns"):
+        shop.take(FRONTIER, NOW, table)
+        shop.land(FRONTIER, NOW - timedelta(hours=1), table)
+    shop.land(new, now)
+    assert "nothing new" in str(shop.tick().skip_message)
+    shop.land(new, now, "returns")
+    [request] = shop.tick().run_requests
+    assert (request.job_name, request.partition_key) == ("daily", str(new))
+    (shop.landing / "returns" / f"{new}.csv.gz").unlink()
+    shop.land(new, now - PATIENCE - timedelta(minutes=1))
+    assert shop.tick().run_requests
 
 
 def test_a_day_that_is_not_over_is_left_alone_and_the_others_are_not(shop) -> None:
