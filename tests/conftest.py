@@ -42,6 +42,8 @@ VARIABLES = (
     "PGPASSWORD",
 )
 
+QUICK_JAVA = "-XX:TieredStopAtLevel=1"  # a test's Spark ends before the better compiler pays
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares fixtures on one worker, and begin with what takes long: all end together."""
@@ -63,6 +65,7 @@ def clean_environment() -> Iterator[None]:
         for name in VARIABLES:
             patch.delenv(name, raising=False)
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
         yield
 
 
