@@ -42,13 +42,14 @@ VARIABLES = (
     "PGPASSWORD",
 )
 
+LONGEST = ("test_crashes.py", "test_history.py")  # minutes: each begins on a worker of its own
 QUICK_JAVA = "-XX:TieredStopAtLevel=1"  # a test's Spark ends before the better compiler pays
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares fixtures on one worker, and begin with what takes long: all end together."""
     slow = {group_of(item) for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: group_of(item) not in slow)
+    items.sort(key=lambda item: (group_of(item) not in LONGEST, group_of(item) not in slow))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
