@@ -42,6 +42,11 @@ class Counts:
     records: int | None = None
 
 
+def is_short(counts: Counts) -> bool:
+    """Return whether Spark saw another number of records than the file has."""
+    return counts.records is not None and counts.read != counts.records
+
+
 def hold_reason(
     counts: Counts, profile: Profile, recent: Sequence[Recent], max_reject_rate: float
 ) -> str | None:
@@ -49,7 +54,7 @@ def hold_reason(
 
     recent: published days before it, oldest first (see `before`).
     """
-    if counts.records is not None and counts.read != counts.records:
+    if is_short(counts):
         return f"Spark read {counts.read} of the file's {counts.records} rows"
     rejected = (counts.read - counts.accepted) / counts.read if counts.read else 0.0
     if rejected > max_reject_rate:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from commit_points import reached
 from declaration import RawTable
 from errors import DeliveryError
-from ingestion.audit import Counts, Recent, before, hold_reason, warnings
+from ingestion.audit import Counts, Recent, before, hold_reason, is_short, warnings
 from ingestion.deliveries import deliveries_of, is_unread, profile_of, recent_days, same_files
 from ingestion.landing import Landed, land
 from ingestion.parents import parent_keys
@@ -24,6 +24,7 @@ from resources.lake import Lake
 
 NO_HORIZONS: Mapping[str, int] = MappingProxyType({})
 Found = dict[date, tuple[Counts, Profile]]
+UNREAD = (Counts(0, 0), Profile())
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,11 @@ def _is_known(delivery: Delivery, newest: Mapping[str, Any] | None) -> bool:
     )
 
 
+def counted(file: Landed, counts: Counts) -> Counts:
+    """Return a delivery's counts beside the number of records that another reader has found."""
+    return replace(counts, records=file.records)
+
+
 def counts_of(row: Mapping[str, Any]) -> Counts:
     """Return what the ledger keeps of a delivery's lines."""
     return Counts(row["rows_read"], row["rows_accepted"])
@@ -162,7 +168,8 @@ def _read(
     rows = read_rows(spark, table, files, key, parent_keys(lake, table)).persist()
     try:
         found = profiled(rows, table)
-        write_rows(rows, table, folder)
+        short = [f.day for f in files if f.day in found and is_short(counted(f, found[f.day][0]))]
+        write_rows(rows.where(~rows["_day"].isin(short)), table, folder)
     finally:
         rows.unpersist()
     return found
@@ -186,16 +193,16 @@ def _audited(
     }
     deliveries = []
     for file in changed:
-        counts, profile = found.get(file.day, (Counts(0, 0), Profile()))
+        counts, profile = found.get(file.day, UNREAD)
         usual = before(recent, file.day)
         held = (
             file.problem
             or _withdrawn(file, published.get(file.day), current.get(file.day))
             or _repeated(file, counts, files)
-            or hold_reason(
-                replace(counts, records=file.records), profile, usual, table.ingest.max_reject_rate
-            )
+            or hold_reason(counted(file, counts), profile, usual, table.ingest.max_reject_rate)
         )
+        if is_short(counted(file, counts)):
+            counts, profile = UNREAD  # none of its rows were written
         told = () if held else warnings(file.day, profile, usual, published.get(file.day))
         replaces = current[file.day]["delivery"] if file.day in current else None
         deliveries.append(Delivery(file, counts, profile, held, told, replaces))
