@@ -231,4 +231,5 @@ def _row(table: RawTable, delivery: Delivery, known_from: date) -> dict[str, Any
         "reason": delivery.held,
         "known_from": known_from,
         "known_to": None,
+        "replays": delivery.landed.replays,
     }

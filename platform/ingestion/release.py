@@ -67,7 +67,8 @@ def _publish(
     connection: duckdb.DuckDBPyConnection, row: Mapping[str, Any], why: str, known_from: date
 ) -> None:
     connection.execute(
-        """update ledger.deliveries set status = 'published', why = ?, known_from = ?
+        """update ledger.deliveries set status = 'published', why = ?, known_from = ?,
+        released_at = timezone('UTC', current_timestamp)
         where table_name = ? and day = ? and delivery = ? and status = 'held'
         and written_at = ?""",
         [why, known_from, row["table_name"], row["day"], row["delivery"], row["written_at"]],
