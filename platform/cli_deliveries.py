@@ -61,10 +61,13 @@ def quarantine(
     table: TableName,
     day: Annotated[datetime | None, typer.Option(formats=FORMATS, help="one day only")] = None,
     replay: Annotated[
-        bool, typer.Option("--replay", help="take the days in again by the changed contract")
+        bool,
+        typer.Option(
+            "--replay", help="take days in again by a changed contract or changed parents"
+        ),
     ] = False,
 ) -> None:
-    """Show rejected rows by reason; --replay reads their files again after the contract changed."""
+    """Show rejected rows by reason; --replay reads files again by what has changed."""
     from ingestion.publish import create_all
     from ingestion.rejects import rejects
     from state import opened
@@ -91,7 +94,7 @@ def raw_table(declaration: "Declaration", name: str) -> "RawTable":
 
 
 def replay_days(lake: "Lake", table: "RawTable", days: "Sequence[date] | None") -> None:
-    """Replay the days whose contract has changed, and tell what came of it."""
+    """Replay the days whose contract or parents have changed, and tell what came of it."""
     from cli import quiet
     from replay import replay, waiting
 
@@ -99,8 +102,8 @@ def replay_days(lake: "Lake", table: "RawTable", days: "Sequence[date] | None") 
     if not changed:
         out.print(
             f"{table.name}: nothing to replay. Days with rejected rows or a held file: {rejected}, "
-            f"all read by the contract as it is now. Change it in {table.file} and replay, or "
-            "repair a file in its place",
+            "all read by the contract and the parents' rows as they are now. Change the contract "
+            f"in {table.file} and replay, or repair a file in its place",
             markup=False,
             highlight=False,
         )

@@ -1,6 +1,6 @@
 """Take rejected days in again after their contract has changed, as runs that the UI shows."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +10,8 @@ from dagster import AssetKey, DagsterInstance
 from alerting.outbox import telling
 from declaration import RawTable
 from ingestion.deliveries import is_unread, newest_deliveries
-from ingestion.landing import delivery_id
+from ingestion.landing import delivery_id, replayed
+from ingestion.parents import outdated
 from launch import fail_orphans, held_lock, launch
 from plan import over
 from resources.lake import Lake
@@ -30,19 +31,26 @@ class Replayed:
 def waiting(lake: Lake, table: RawTable, days: Collection[date] | None) -> tuple[int, list[date]]:
     """Return how many days have rejected rows or a held file, and those that may turn out anew.
 
-    Those are the ones of another contract, and held files of which nothing could be read.
+    Those are the ones of another contract, held files of which nothing could be read, and rows
+    that `relationships` rejected before a parent's newest delivery was published.
     """
     found = [
         row
         for row in newest_deliveries(lake, table.name, days)
         if row["rows_quarantined"] or (row["status"] == "held" and row["file"])
     ]
+    again = outdated(lake, table, days)
     changed = [
         row["day"]
         for row in found
-        if is_unread(row) or delivery_id(row["file_hash"], table.checksum) != row["delivery"]
+        if is_unread(row) or row["day"] in again or _is_of_another_contract(row, table)
     ]
     return len(found), changed
+
+
+def _is_of_another_contract(row: Mapping[str, Any], table: RawTable) -> bool:
+    contract = replayed(table.checksum, row["replays"])
+    return delivery_id(row["file_hash"], contract) != row["delivery"]
 
 
 def replay(

@@ -42,6 +42,11 @@ class Counts:
     records: int | None = None
 
 
+def is_short(counts: Counts) -> bool:
+    """Return whether Spark saw another number of records than the file has."""
+    return counts.records is not None and counts.read != counts.records
+
+
 def hold_reason(
     counts: Counts, profile: Profile, recent: Sequence[Recent], max_reject_rate: float
 ) -> str | None:
@@ -49,19 +54,19 @@ def hold_reason(
 
     recent: published days before it, oldest first (see `before`).
     """
-    if counts.records is not None and counts.read != counts.records:
+    if is_short(counts):
         return f"Spark read {counts.read} of the file's {counts.records} rows"
     rejected = (counts.read - counts.accepted) / counts.read if counts.read else 0.0
     if rejected > max_reject_rate:
         return f"reject rate {rejected:.1%} is above max_reject_rate {max_reject_rate:.1%}"
     filled = [day.profile for day in recent if day.profile.rows]
-    reason = next(_deviations(profile, filled, MIN_RECENT_DAYS), None)
+    found = list(_deviations(profile, filled, MIN_RECENT_DAYS))
     released = [day.profile for day in recent if day.released and day.profile.rows]
-    is_new_normal = (
-        len(released) >= NEW_NORMAL_DAYS
-        and next(_deviations(profile, released, NEW_NORMAL_DAYS), None) is None
-    )
-    return None if is_new_normal else reason
+    is_shown = all(len(_usual(released, *where)) >= NEW_NORMAL_DAYS for where, _ in found)
+    if not found or (is_shown and not any(_deviations(profile, released, NEW_NORMAL_DAYS))):
+        return None
+    (column, _), reason = found[0]
+    return f"{column}: {reason}"
 
 
 def warnings(
@@ -84,22 +89,35 @@ def before(days: Sequence[Recent], day: date) -> list[Recent]:
     return [known for known in earlier if filled and known.day >= filled[0]]
 
 
-def _deviations(profile: Profile, recent: Sequence[Profile], least: int) -> Iterator[str]:
-    """Yield how a delivery is unlike recent days, of which at least `least` must have a value."""
+def _deviations(
+    profile: Profile, recent: Sequence[Profile], least: int
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield (column, field of its profile) and how it is unlike recent days.
+
+    At least `least` of them must have a value to compare with.
+    """
     for name, column in profile.columns.items():
-        days = [day.columns[name] for day in recent if name in day.columns]
         for field, check in CHECKS.items():
-            value = getattr(column, field)
-            usual = [found for day in days if (found := getattr(day, field)) is not None]
+            value, usual = getattr(column, field), _usual(recent, name, field)
             if value is not None and len(usual) >= least:
                 reason = check(value, usual, profile.rows)
                 if reason:
-                    yield f"{name}: {reason}"
+                    yield (name, field), reason
+
+
+def _usual(days: Sequence[Profile], name: str, field: str) -> list[float]:
+    """Return what the days have of one field of a column; days without a value have none."""
+    columns = [day.columns[name] for day in days if name in day.columns]
+    return [value for column in columns if (value := getattr(column, field)) is not None]
 
 
 def _other_median(value: float, usual: Sequence[float], _rows: int) -> str | None:
     middle = statistics.median(usual)
-    if not value or not middle or 1 / MEDIAN_FACTOR <= abs(value / middle) <= MEDIAN_FACTOR:
+    if not value:  # no factor of anything: off where all days lie on one side of it
+        is_off = min(usual) > 0 or max(usual) < 0
+    else:
+        is_off = bool(middle) and not 1 / MEDIAN_FACTOR <= abs(value / middle) <= MEDIAN_FACTOR
+    if not is_off:
         return None
     return (
         f"its median is {value:g}, more than {MEDIAN_FACTOR:g} times off the {middle:g} "

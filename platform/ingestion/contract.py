@@ -96,9 +96,9 @@ def validator(
 ) -> Callable[[Batches], Batches]:
     """Return the function that Spark's executors map over batches of typed rows.
 
-    In: the contract's columns, in order and under any names, then `_raw` (JSON of the fields) and
-    what is in `OWN` but `_fields`. Out: the same columns, pii replaced by pseudonyms, and `OWN`
-    with every broken rule in `_reasons`, and `_fields` for rejected rows only.
+    In: the contract's columns, in order and under any names, then `_raw` (JSON of the fields, pii
+    too) and what is in `OWN` but `_fields`. Out: the same columns, pii replaced by pseudonyms, and
+    `OWN` with every broken rule in `_reasons`, and `_fields` for rejected rows only.
 
     parents: (table, column) → its keys.
     """
@@ -121,7 +121,8 @@ def validator(
                 reasons[row] += [rule for rule in rules if not _is_said(table, rule, reasons[row])]
             frame["_reasons"] = reasons
             frame["_fields"] = [
-                _rejected(table, frame, row) if reasons[row] else None for row in frame.index
+                _rejected(table, frame, row, pseudonym) if reasons[row] else None
+                for row in frame.index
             ]
             yield _batch(table, frame, batch).rename_columns(
                 [*numbered.schema.names[: len(names)], *OWN]
@@ -159,12 +160,17 @@ def _is_said(table: RawTable, rule: str, reasons: list[str]) -> bool:
     return rule in said
 
 
-def _rejected(table: RawTable, frame: pd.DataFrame, row: Any) -> str | None:
+def _rejected(
+    table: RawTable, frame: pd.DataFrame, row: Any, pseudonym: Callable[[Any], str]
+) -> str | None:
+    """Return a row's fields as JSON; of a personal value that is not of its type, of its text."""
     if not pd.isna(frame.at[row, "_line_hash"]):
         return None
-    raw = json.loads(frame.at[row, "_raw"])
-    hidden = {c.name: frame.at[row, c.name] for c in table.columns if c.pii}
-    return json.dumps({**raw, **{name: None if pd.isna(v) else v for name, v in hidden.items()}})
+    fields = json.loads(frame.at[row, "_raw"])
+    for name in (column.name for column in table.columns if column.pii):
+        text, value = fields.get(name), frame.at[row, name]
+        fields[name] = value if not pd.isna(value) else None if text is None else pseudonym(text)
+    return json.dumps(fields)
 
 
 def _batch(table: RawTable, frame: pd.DataFrame, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -117,7 +117,7 @@ def recent_days(lake: Lake, table: str, first: date, last: date) -> list[Recent]
 
 
 def is_unread(row: Mapping[str, Any]) -> bool:
-    """Return whether a file is held of which nothing was read: options may have changed since."""
+    """Return whether a file is held of which no row was taken in: another look may take it in."""
     return row["status"] == "held" and bool(row["file"]) and not row["rows_read"]
 
 

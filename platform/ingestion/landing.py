@@ -27,6 +27,7 @@ class Landed:
         those of the first line. None where the file has a problem: they may be data.
     staged: the copy that Spark reads, or None where there is nothing to read.
     longest: bytes of a CSV record; none has more.
+    replays: see `replayed`.
     written: when the file was last written, UTC without zone.
     """
 
@@ -41,6 +42,7 @@ class Landed:
     staged: str | None = None
     longest: int = 0
     written: datetime | None = None
+    replays: str | None = None
 
 
 def land(
@@ -79,6 +81,14 @@ def path_of(table: RawTable, landing: str, day: date) -> str:
 def delivery_id(file_hash: str, contract: str) -> str:
     """Return 16 hex digits that name a file's content read by one contract."""
     return hashlib.sha256(f"{file_hash}{contract}".encode()).hexdigest()[:16]
+
+
+def replayed(contract: str, replays: str | None) -> str:
+    """Return the contract of a delivery that judges anew the rows of the delivery `replays`.
+
+    That one's parents have changed: the same file by the same contract is then another delivery.
+    """
+    return contract + (replays or "")
 
 
 def contract_names(table: RawTable, header: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ingestion.clock import read_clock
 from ingestion.deliveries import current_deliveries
 from ingestion.landing import Landed
 from ingestion.profile import Profile
+from ingestion.retyping import retype
 from resources.lake import Lake, literal, quoted
 from turns import take_turn
 
@@ -90,13 +91,17 @@ def publish(
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:
-    """Create the raw and quarantine tables, and add columns that the contract has gained."""
+    """Create the raw and quarantine tables, and follow what the contract's columns have gained.
+
+    Raises DeclarationError where a type has changed to one that might lose values.
+    """
     raw = quoted("raw", table.name)
     own = ["_day date", "_delivery varchar", "_line bigint"]
     columns = [f"{quoted(column.name)} {column.stored_type}" for column in table.columns]
     connection.execute(f"create table if not exists {raw} ({', '.join([*columns, *own])})")
     for column in columns:
         connection.execute(f"alter table {raw} add column if not exists {column}")
+    retype(connection, table)
     connection.execute(
         f"create table if not exists {quoted('quarantine', table.name)} ({', '.join(own)}, "
         "_file varchar, _reasons varchar[], _fields varchar, _line_hash varchar)"
@@ -226,4 +231,5 @@ def _row(table: RawTable, delivery: Delivery, known_from: date) -> dict[str, Any
         "reason": delivery.held,
         "known_from": known_from,
         "known_to": None,
+        "replays": delivery.landed.replays,
     }

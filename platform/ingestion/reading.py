@@ -151,14 +151,14 @@ def _typed(fields: DataFrame, table: RawTable, files: Sequence[Landed]) -> DataF
     if table.ingest.event_time:
         reasons.append(_another_day(F.col(numbers[table.ingest.event_time]), table))
     whole = F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
-    shown = [named(column.name) for column in table.columns if not column.pii]
+    given = [named(column.name) for column in table.columns]
     return fields.select(
         *_as({name: F.when(~torn, F.col(number)) for name, number in numbers.items()}),
         "_day",
         F.substring("_name", 12, 16).alias("_delivery"),
         sources[F.col("_name")].alias("_file"),
         "_line",
-        F.to_json(F.struct(*shown), {"ignoreNullFields": "false"}).alias("_raw"),
+        F.to_json(F.struct(*given), {"ignoreNullFields": "false"}).alias("_raw"),
         F.when(torn, F.array(F.lit(UNSPLITTABLE))).otherwise(whole).alias("_reasons"),
         F.when(torn, F.sha2("_corrupt", 256)).alias("_line_hash"),
     )

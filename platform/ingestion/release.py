@@ -10,7 +10,7 @@ import duckdb
 import ledger
 from errors import DeliveryError
 from ingestion.clock import read_clock
-from ingestion.deliveries import current_deliveries, held_deliveries
+from ingestion.deliveries import current_deliveries, held_deliveries, is_unread
 from ingestion.publish import close_previous
 from resources.lake import Lake
 from turns import take_turn
@@ -34,7 +34,7 @@ def release(
     """Publish a day's held delivery; return it, and whether this call has done it.
 
     What was released before stays as it is. horizons: see `ingestion.clock.read_clock`. Raises
-    DeliveryError where the day holds nothing, or a file of which no row could be read.
+    DeliveryError where the day holds nothing, or a file of which no row was taken in.
     """
     if not why.strip():
         raise DeliveryError("--why is empty: say what was looked at, and why the rows are right")
@@ -47,10 +47,11 @@ def release(
             return _released(row), False
         if not row or row["status"] != "held":
             raise DeliveryError(_not_held(table, day, row, held))
-        if row["file"] and not row["rows_read"]:
+        if is_unread(row):
             raise DeliveryError(
-                f"{table} {day} is held: {row['reason']}. No row of {row['file']} could be read, "
-                "so there is nothing to release: repair the file and take the day in again"
+                f"{table} {day} is held: {row['reason']}. No row of {row['file']} is taken in, "
+                "so there is nothing to release: repair the file if it is broken, and take the "
+                "day in again"
             )
         known_from = read_clock(connection, table, [day], horizons).known_from(day)
         close_previous(connection, table, day, known_from)
@@ -66,7 +67,8 @@ def _publish(
     connection: duckdb.DuckDBPyConnection, row: Mapping[str, Any], why: str, known_from: date
 ) -> None:
     connection.execute(
-        """update ledger.deliveries set status = 'published', why = ?, known_from = ?
+        """update ledger.deliveries set status = 'published', why = ?, known_from = ?,
+        released_at = timezone('UTC', current_timestamp)
         where table_name = ? and day = ? and delivery = ? and status = 'held'
         and written_at = ?""",
         [why, known_from, row["table_name"], row["day"], row["delivery"], row["written_at"]],

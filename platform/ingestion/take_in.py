@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 from commit_points import reached
 from declaration import RawTable
 from errors import DeliveryError
-from ingestion.audit import Counts, Recent, before, hold_reason, warnings
+from ingestion.audit import Counts, Recent, before, hold_reason, is_short, warnings
 from ingestion.deliveries import deliveries_of, is_unread, profile_of, recent_days, same_files
-from ingestion.landing import Landed, land
-from ingestion.parents import parent_keys
+from ingestion.landing import Landed, land, replayed
+from ingestion.parents import outdated, parent_keys
 from ingestion.profile import Profile
 from ingestion.publish import Delivery, keep_times, publish
 from ingestion.staging import staging_folder
@@ -24,6 +24,7 @@ from resources.lake import Lake
 
 NO_HORIZONS: Mapping[str, int] = MappingProxyType({})
 Found = dict[date, tuple[Counts, Profile]]
+UNREAD = (Counts(0, 0), Profile())
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def take_in(
     """Bring `days` (ascending) of a raw table up to what lies in the landing folder.
 
     A file whose content is the day's current delivery costs a hash and nothing else; only one that
-    is held because nothing of it could be read is looked at again. Spark starts only where a file
+    is held because nothing of it could be read is looked at again, and one with rows that lacked
+    their parents once a parent has changed. Spark starts only where a file
     has to be read. staging: folder of private copies, which are gone afterwards.
     horizons: see `ingestion.clock.read_clock`.
 
@@ -60,9 +62,10 @@ def take_in(
     """
     history = deliveries_of(lake, table.name, days)
     newest = {row["day"]: row for row in history}
+    replays = {day: row["replays"] for day, row in newest.items()} | outdated(lake, table, days)
     settled = {day: row["delivery"] for day, row in newest.items() if not is_unread(row)}
     with staging_folder(staging) as copies:
-        landed, failed = _land(table, landing, days, copies, settled)
+        landed, failed = _land(table, landing, days, copies, settled, replays)
         changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
     _remember_times(lake, table.name, [f for f in landed if f not in changed], newest)
@@ -118,6 +121,11 @@ def _is_known(delivery: Delivery, newest: Mapping[str, Any] | None) -> bool:
     )
 
 
+def counted(file: Landed, counts: Counts) -> Counts:
+    """Return a delivery's counts beside the number of records that another reader has found."""
+    return replace(counts, records=file.records)
+
+
 def counts_of(row: Mapping[str, Any]) -> Counts:
     """Return what the ledger keeps of a delivery's lines."""
     return Counts(row["rows_read"], row["rows_accepted"])
@@ -129,12 +137,16 @@ def _land(
     days: Sequence[date],
     copies: Path,
     settled: Mapping[date, str],
+    replays: Mapping[date, str | None],
 ) -> tuple[list[Landed], list[DeliveryError]]:
     """Look at every day's file; a day that fails does not keep the others from being taken in."""
     landed, failed = [], []
     for day in days:
         try:
-            landed.append(land(table, landing, day, copies, settled.get(day)))
+            again = replays.get(day)
+            contract = table.model_copy(update={"checksum": replayed(table.checksum, again)})
+            found = land(contract, landing, day, copies, settled.get(day))
+            landed.append(replace(found, replays=again))
         except DeliveryError as error:
             failed.append(error)
     return landed, failed
@@ -162,7 +174,8 @@ def _read(
     rows = read_rows(spark, table, files, key, parent_keys(lake, table)).persist()
     try:
         found = profiled(rows, table)
-        write_rows(rows, table, folder)
+        short = [f.day for f in files if f.day in found and is_short(counted(f, found[f.day][0]))]
+        write_rows(rows.where(~rows["_day"].isin(short)), table, folder)
     finally:
         rows.unpersist()
     return found
@@ -186,16 +199,16 @@ def _audited(
     }
     deliveries = []
     for file in changed:
-        counts, profile = found.get(file.day, (Counts(0, 0), Profile()))
+        counts, profile = found.get(file.day, UNREAD)
         usual = before(recent, file.day)
         held = (
             file.problem
             or _withdrawn(file, published.get(file.day), current.get(file.day))
             or _repeated(file, counts, files)
-            or hold_reason(
-                replace(counts, records=file.records), profile, usual, table.ingest.max_reject_rate
-            )
+            or hold_reason(counted(file, counts), profile, usual, table.ingest.max_reject_rate)
         )
+        if is_short(counted(file, counts)):
+            counts, profile = UNREAD  # none of its rows were written
         told = () if held else warnings(file.day, profile, usual, published.get(file.day))
         replaces = current[file.day]["delivery"] if file.day in current else None
         deliveries.append(Delivery(file, counts, profile, held, told, replaces))

@@ -19,7 +19,7 @@ GOOD = Counts(1000, 1000)
 
 
 def profile(
-    price: float = 2.0,
+    price: float | None = 2.0,
     length: float = 25.0,
     nulls: float = 0.2,
     breaks: float = 0.02,
@@ -36,7 +36,7 @@ def profile(
     return Profile(rows=rows, first=first, last=last, columns=columns)
 
 
-def days(count: int = RECENT_DAYS, released: bool = False, **values: float) -> list[Recent]:
+def days(count: int = RECENT_DAYS, released: bool = False, **values: float | None) -> list[Recent]:
     """Days that end before MONDAY."""
     return [
         Recent(MONDAY - timedelta(days=count - n), profile(**values), released)
@@ -44,7 +44,7 @@ def days(count: int = RECENT_DAYS, released: bool = False, **values: float) -> l
     ]
 
 
-def held(recent: list[Recent], counts: Counts = GOOD, **values: float) -> str | None:
+def held(recent: list[Recent], counts: Counts = GOOD, **values: float | None) -> str | None:
     return hold_reason(counts, profile(**values), recent, 0.02)
 
 
@@ -68,6 +68,7 @@ def test_rows_that_spark_did_not_see_hold_a_day() -> None:
         ({"price": 200.0}, "price: its median is 200"),
         ({"price": 0.02}, "price: its median is 0.02"),
         ({"price": -200.0}, "price: its median is -200"),
+        ({"price": 0.0}, "price: its median is 0, more than 5 times off"),
         ({"length": 13.4}, "description: its values have 13.4 characters"),
         ({"length": 51.0}, "description: its values have 51.0 characters"),
         ({"distinct": 0.04}, "description: 4% of its values are different ones"),
@@ -82,6 +83,12 @@ def test_a_day_unlike_recent_ones_is_held_and_the_column_named(values: dict, nam
 @pytest.mark.parametrize("factor", [MEDIAN_FACTOR, 1 / MEDIAN_FACTOR])
 def test_a_median_at_the_limit_is_published(factor: float) -> None:
     assert held(days(price=3.0), price=3.0 * factor) is None
+
+
+def test_a_median_of_zero_is_published_where_recent_ones_lie_around_it() -> None:
+    assert held([*days(27), *days(1, price=0.0)], price=0.0) is None
+    assert held([*days(20), *days(8, price=-2.0)], price=0.0) is None
+    assert held(days(price=0.0), price=2.0) is None
 
 
 def test_without_a_week_of_recent_days_only_rejects_count() -> None:
@@ -113,6 +120,16 @@ def test_a_level_that_was_released_twice_is_the_new_normal() -> None:
     assert held([*usual, *changed, *changed], price=210.0) is None
     assert held([*usual, *changed, *changed], price=20_000.0) is not None
     assert held([*usual, *changed, *changed], price=2.0) is None
+
+
+def test_released_days_without_a_value_are_no_new_normal() -> None:
+    usual = days(26)
+    empty, one = days(2, released=True, price=None), days(1, released=True, price=200.0)
+    assert held([*usual, *empty], price=200.0) is not None
+    assert held([*usual, *empty, *one], price=200.0) is not None
+    assert held([*usual, *empty, *one, *one], price=200.0) is None
+    unlike = days(2, released=True, price=None, length=60.0)
+    assert held([*usual, *unlike], price=None, length=60.0) is None
 
 
 def test_the_yardstick_is_the_last_28_days_with_rows_and_the_empty_ones_between() -> None:

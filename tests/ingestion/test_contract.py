@@ -123,6 +123,17 @@ def test_a_rejected_row_keeps_its_fields_with_the_customer_hashed(sales) -> None
     assert "ann" not in found["_fields"]
 
 
+def test_a_personal_value_that_is_not_of_its_type_is_kept_as_a_pseudonym_of_its_text(
+    sales, declare
+) -> None:
+    customer = declare("customer", "integer", pii=True)
+    table = sales(tuple(customer if c.name == "customer" else c for c in sales().columns))
+    for value, kept in (("A7", pseudonyms(KEY)("A7")), (None, None)):
+        raw = json.dumps({"order": "1000", "customer": value})
+        [found] = validated(table, batch(customer=None, _raw=raw, _reasons=["customer: no"]))
+        assert (found["customer"], json.loads(found["_fields"])["customer"]) == (None, kept)
+
+
 def test_a_line_that_could_not_be_split_keeps_its_hash_and_one_reason_only(sales) -> None:
     torn = batch(order=None, _reasons=[UNSPLITTABLE], _line_hash="ab12", _raw="{}")
     [found] = validated(sales(), torn)

@@ -7,6 +7,8 @@ import pytest
 from errors import DeliveryError
 from ingestion import parents
 from ingestion.parents import parent_keys
+from ingestion.release import release
+from replay import waiting
 
 FIRST, SECOND = date(2024, 3, 1), date(2024, 3, 2)
 
@@ -29,6 +31,7 @@ def shop(desk, sales, declare):
         path.write_text("id,_since\n" + "".join(f"{name},2024\n" for name in names))
         desk.take(day, table=customers)
 
+    register.customers = customers
     return register
 
 
@@ -54,6 +57,22 @@ def test_a_row_without_its_parent_is_rejected_and_a_withdrawn_parent_counts_no_m
         (1, unknown),
         (4, unknown),
     ]
+
+
+def test_rejected_rows_are_judged_again_once_after_their_parent_has_come(desk, shop, lake) -> None:
+    assert sell(desk, FIRST, "ann", "bob") == [(n, ["customer: relationships"]) for n in (1, 2)]
+    assert waiting(lake, desk.table, None) == (1, [])
+    shop(FIRST, "ann")
+    assert waiting(lake, desk.table, None) == (1, [FIRST])
+    [again] = desk.take(FIRST).deliveries
+    assert (again.accepted, again.quarantined) == (1, 1)
+    assert desk.visible(FIRST) == [(FIRST, 2.5)]
+    assert (waiting(lake, desk.table, None), desk.take(FIRST).unchanged) == ((1, []), 1)
+    (desk.landing / "customers" / f"{FIRST}.csv").unlink()
+    desk.take(FIRST, table=shop.customers)
+    assert waiting(lake, desk.table, None) == (1, [])
+    release(lake, "customers", FIRST, "the list was a test", {})
+    assert waiting(lake, desk.table, None) == (1, [FIRST])
 
 
 def test_too_many_keys_are_refused_with_their_table(desk, shop, monkeypatch) -> None:

@@ -1,11 +1,13 @@
 """Held days: repeated, withdrawn, released; on real Spark and a real lake."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 import ledger
 from errors import DeliveryError
+from ingestion import take_in as module
 from ingestion.deliveries import held_deliveries
 from ingestion.release import release
 
@@ -86,7 +88,7 @@ def test_what_cannot_be_released_is_refused_with_what_is_held(desk, lake) -> Non
     desk.land_amounts(SECOND, 5.0)
     desk.take(FIRST, SECOND)
     for day, why, message in [
-        (FIRST, "it is fine", "No row of .*csv could be read.*repair the file"),
+        (FIRST, "it is fine", r"No row of .*csv is taken in.*repair the file"),
         (SECOND, "it is fine", "its newest delivery is published.*\n  2024-03-01: "),
         (THIRD, "it is fine", "it has no delivery.*\n  2024-03-01: "),
         (FIRST, " ", "--why is empty"),
@@ -95,6 +97,30 @@ def test_what_cannot_be_released_is_refused_with_what_is_held(desk, lake) -> Non
             release(lake, "sales", day, why, {})
     with pytest.raises(DeliveryError, match="visits holds no day at all"):
         release(lake, "visits", FIRST, "it is fine", {})
+
+
+def test_a_file_that_spark_read_short_cannot_be_released_and_is_read_again(
+    desk, lake, monkeypatch
+) -> None:
+    def cut(*arguments):
+        landed = land(*arguments)
+        if landed.staged:
+            staged = Path(landed.staged)
+            staged.write_text("".join(staged.read_text().splitlines(keepends=True)[:4]))
+        return landed
+
+    land = module.land
+    desk.land_amounts(FIRST, 1.0, 2.0, 3.0, 4.0, 5.0)
+    monkeypatch.setattr(module, "land", cut)
+    [held] = desk.take(FIRST).held
+    assert held.held == "Spark read 3 of the file's 5 rows"
+    assert (held.read, desk.rows()) == (0, [])
+    assert desk.take(FIRST).deliveries == ()
+    with pytest.raises(DeliveryError, match=r"Spark read 3 .*No row of .* is taken in"):
+        release(lake, "sales", FIRST, "it is fine", {})
+    monkeypatch.undo()
+    assert desk.take(FIRST).held == ()
+    assert desk.visible(FIRST) == [(FIRST, float(n)) for n in range(1, 6)]
 
 
 def test_a_level_that_was_released_twice_is_published_and_a_wild_one_still_held(desk, lake) -> None:

@@ -80,6 +80,19 @@ def test_a_personal_value_is_nowhere_in_the_lake_and_one_value_has_one_pseudonym
     assert not [file for file in files if b"Smith" in file.read_bytes()]
 
 
+def test_a_personal_value_that_is_no_number_is_in_the_quarantine_as_a_pseudonym(
+    desk, sales, declare
+) -> None:
+    customer = declare("customer", "integer", pii=True)
+    desk.table = sales(tuple(customer if c.name == "customer" else c for c in sales().columns))
+    good = f"{FIRST} 09:00:00,1,2.50"
+    desk.land(FIRST, f"1001,{good},Ann Smith,web", f"1002,{good},007,fax", f"1003,{good},7,web")
+    desk.take(FIRST)
+    names = [json.loads(row["_fields"])["customer"] for row in desk.rows("quarantine.sales")]
+    assert names == [pseudonyms(KEY)("Ann Smith"), pseudonyms(KEY)(7)]
+    assert desk.rows()[0]["customer"] == names[1]
+
+
 def test_days_with_renamed_headers_other_orders_and_no_file_are_one_pass(desk) -> None:
     desk.land(FIRST, f"1001,{FIRST} 09:00:00,1,2.50,ann,web")
     header = "channel,Customer ID,note,Price,quantity,When,order"
