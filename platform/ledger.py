@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from claims import claim_data
 from resources.lake import SCHEMAS, Lake, quoted
 from turns import take_turn
 
@@ -41,7 +42,11 @@ TABLES = {
 
 
 def prepare(lake: Lake) -> None:
-    """Create schemas and ledger tables where they are missing, and columns they have gained."""
+    """Create schemas and ledger tables where they are missing, and columns they have gained.
+
+    Raises SetupError where the folder of the lake's data is another catalog's.
+    """
+    claim_data(lake)
 
     def create(connection: duckdb.DuckDBPyConnection) -> None:
         for schema in SCHEMAS:
