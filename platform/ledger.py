@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
 Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
-locks.
+locks, keys.
 """
 
 import json
@@ -38,6 +38,7 @@ TABLES = {
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",
+    "keys": "fingerprint varchar, written_at timestamp",
 }
 
 
