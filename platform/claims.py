@@ -12,6 +12,7 @@ from dagster import DagsterInstance
 from errors import SetupError
 from resources.folders import made_once
 from resources.lake import Lake
+from resources.room import shortage
 
 MARKER = "catalog.id"  # in the lake's data folder; no Parquet, so no upkeep deletes it
 HOME = "leeway home"  # among the cursors that Dagster's storage keeps
@@ -21,13 +22,18 @@ def claim_data(lake: Lake) -> None:
     """Keep the lake's data folder for its catalog.
 
     A catalog is known by the id of its first schema: DuckLake draws it once, at random, and it
-    stays where the catalog moves. Raises SetupError where the folder is another catalog's.
+    stays where the catalog moves. Raises SetupError where the folder is another catalog's, or
+    cannot be written to, and DiskFullError.
     """
     found = lake.rows(
         "select schema_uuid from __ducklake_metadata_lake.ducklake_schema where schema_id = 0"
     )
     mine, path = str(found[0]["schema_uuid"]), Path(lake.data, MARKER)
-    owner = made_once(path, mine, mode=0o644).strip()
+    try:
+        owner = made_once(path, mine, mode=0o644).strip()
+    except OSError as error:
+        refused = SetupError(f"{path} cannot be written ({error}): check LEEWAY_LAKE_DATA")
+        raise shortage(str(error), path.parent) or refused from error
     if owner != mine:
         raise SetupError(
             f"{lake.data} holds the rows of another catalog ({path} names {owner}, this one is "

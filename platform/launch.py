@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,16 +23,15 @@ from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
 from claims import claim_runs
-from errors import DiskFullError, RunFailedError, SetupError
+from errors import RunFailedError, SetupError
 from plan import GOING, ORPHAN_TAG
 from resources.mlflow_database import make_database
+from resources.room import shortage
 from resources.settings import settings
 
 logger = logging.getLogger("leeway")
 NAMESPACE = uuid.UUID("6f1c2e0e-7c0b-5d39-9a55-3f3f8f1f5a10")
 LAUNCHER_TAG = "leeway/launcher"
-SQLITE_NEEDS = 1024 * 1024  # bytes; with less it cannot even begin to read, and does not say why
-FULL_SIGNS = ("no space left on device", "disk is full", "disk full")
 
 
 @contextmanager
@@ -150,14 +148,8 @@ def launch(
 
 def require_room(message: str, folder: str) -> None:
     """Raise DiskFullError where an error says that a disk is full."""
-    free = shutil.disk_usage(folder).free
-    full = any(sign in message.lower() for sign in FULL_SIGNS)
-    if full or ("disk i/o error" in message.lower() and free < SQLITE_NEEDS):
-        words = message.strip().splitlines()[0][:300]
-        raise DiskFullError(
-            f"a disk is full ({words}; {free:,} bytes are left at {folder}): make room, then run "
-            "the same command again"
-        )
+    if full := shortage(message, folder):
+        raise full
 
 
 def run_id(run_key: str | None) -> str:
