@@ -23,6 +23,7 @@ from assets.raw import raw_asset
 from declaration import Declaration, MlModel
 from declared import declared
 from ingestion.clock import horizons_of
+from ingestion.key import require_key
 from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import lake_of
@@ -56,10 +57,10 @@ def build(settings: Settings) -> Definitions:
     start = start_of(settings, declaration)
     partitions = daily(start, timezone_of(declaration))
     require_landing(settings)
-    pii_key(settings)
     channels_of(settings)
     lake = lake_of(settings)
     ledger.prepare(lake)
+    require_key(lake, pii_key(settings))
     create_all(lake, declaration.tables)
     horizons = horizons_of(parsed)
     views = view_assets(parsed, project)

@@ -49,8 +49,8 @@ class History:
         Raises RunFailedError at the first run that fails. Alerts are told at the end either way.
         """
         with held_lock(self.settings.home), telling(self.lake, self.settings):
-            fail_orphans(self.instance)
-            fail_unreachable(self.instance)
+            fail_orphans(self.instance, self.settings.home)
+            fail_unreachable(self.instance, self.settings.home)
             self.load()
             for model in self.declaration.models:
                 reconcile(self.lake, self.registry, model)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,16 +22,16 @@ from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_KEY_TAG, SENSOR_NAME_T
 from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
-from errors import DiskFullError, RunFailedError, SetupError
+from claims import claim_runs
+from errors import RunFailedError, SetupError
 from plan import GOING, ORPHAN_TAG
 from resources.mlflow_database import make_database
+from resources.room import shortage
 from resources.settings import settings
 
 logger = logging.getLogger("leeway")
 NAMESPACE = uuid.UUID("6f1c2e0e-7c0b-5d39-9a55-3f3f8f1f5a10")
 LAUNCHER_TAG = "leeway/launcher"
-SQLITE_NEEDS = 1024 * 1024  # bytes; with less it cannot even begin to read, and does not say why
-FULL_SIGNS = ("no space left on device", "disk is full", "disk full")
 
 
 @contextmanager
@@ -54,22 +53,26 @@ def home_lock(home: Path) -> FileLock:
     return FileLock(home / "run.lock")
 
 
-def fail_orphans(instance: DagsterInstance) -> None:
-    """Mark runs of a killed `leeway run` as failed; call it with the lock held.
+def fail_orphans(instance: DagsterInstance, home: Path) -> None:
+    """Mark runs of a killed `leeway run` as failed; call it with the home's lock held.
 
     A killed process cannot say that its run has ended, and a run that seems to go on forever would
-    keep its model from ever being trained again.
+    keep its model from ever being trained again. Raises SetupError where the runs are another
+    home's: they may be alive.
     """
+    claim_runs(instance, home)
     left = RunsFilter(tags={LAUNCHER_TAG: "leeway run"}, statuses=GOING)
     for run in instance.get_runs(left):
         fail_orphan(instance, run)
 
 
-def fail_unreachable(instance: DagsterInstance) -> None:
+def fail_unreachable(instance: DagsterInstance, home: Path) -> None:
     """Mark runs of a daemon as failed whose code server is gone, and their processes with it.
 
-    Dagster itself fails a run whose process was killed while its code server lives.
+    Dagster itself fails a run whose process was killed while its code server lives. Raises
+    SetupError where the runs are another home's: nobody reaches its code server from here.
     """
+    claim_runs(instance, home)
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
         if GRPC_INFO_TAG in run.tags and not answers(json.loads(run.tags[GRPC_INFO_TAG])):
             fail_orphan(instance, run)
@@ -80,10 +83,10 @@ def recover() -> None:
     home = settings().home
     make_database(settings().mlflow_uri)
     with DagsterInstance.get() as instance:
-        fail_unreachable(instance)
+        fail_unreachable(instance, home)
         try:
             with home_lock(home).acquire(timeout=0):
-                fail_orphans(instance)
+                fail_orphans(instance, home)
         except Timeout:
             logger.warning("a `leeway run` works in %s: the daemon's runs wait for its steps", home)
 
@@ -145,14 +148,8 @@ def launch(
 
 def require_room(message: str, folder: str) -> None:
     """Raise DiskFullError where an error says that a disk is full."""
-    free = shutil.disk_usage(folder).free
-    full = any(sign in message.lower() for sign in FULL_SIGNS)
-    if full or ("disk i/o error" in message.lower() and free < SQLITE_NEEDS):
-        words = message.strip().splitlines()[0][:300]
-        raise DiskFullError(
-            f"a disk is full ({words}; {free:,} bytes are left at {folder}): make room, then run "
-            "the same command again"
-        )
+    if full := shortage(message, folder):
+        raise full
 
 
 def run_id(run_key: str | None) -> str:

@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
 Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions, alerts,
-locks.
+locks, keys.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from claims import claim_data
 from resources.lake import SCHEMAS, Lake, quoted
 from turns import take_turn
 
@@ -38,11 +39,16 @@ TABLES = {
     "alerts": """day date, kind varchar, subject varchar, message varchar,
         written_at timestamp, sent_at timestamp, attempts integer""",
     "locks": "name varchar, turn bigint",
+    "keys": "fingerprint varchar, written_at timestamp",
 }
 
 
 def prepare(lake: Lake) -> None:
-    """Create schemas and ledger tables where they are missing, and columns they have gained."""
+    """Create schemas and ledger tables where they are missing, and columns they have gained.
+
+    Raises SetupError where the folder of the lake's data is another catalog's.
+    """
+    claim_data(lake)
 
     def create(connection: duckdb.DuckDBPyConnection) -> None:
         for schema in SCHEMAS:

@@ -66,7 +66,7 @@ def replay(
     definitions, instance = build(loaded), DagsterInstance.get()
     before = {row["day"]: row for row in newest_deliveries(lake, table.name, days)}
     with held_lock(loaded.home), telling(lake, loaded):
-        fail_orphans(instance)
+        fail_orphans(instance, loaded.home)
         for first, last in spans(days):
             tell(f"ingest {first}..{last}")
             selection = [AssetKey(["raw", table.name])]

@@ -142,7 +142,9 @@ def test_two_commands_cannot_work_in_one_home(tmp_path: Path) -> None:
         pytest.fail("the lock was given twice")
 
 
-def test_a_run_whose_process_was_killed_is_marked_as_failed(instance: DagsterInstance) -> None:
+def test_a_run_whose_process_was_killed_is_marked_as_failed(
+    instance: DagsterInstance, tmp_path: Path
+) -> None:
     left = instance.create_run(
         job_name="anything", run_id=None, status=DagsterRunStatus.STARTED,
         tags={LAUNCHER_TAG: "leeway run"}, run_config={}, step_keys_to_execute=None,
@@ -151,7 +153,7 @@ def test_a_run_whose_process_was_killed_is_marked_as_failed(instance: DagsterIns
         resolved_op_selection=None, op_selection=None, remote_job_origin=None,
         job_code_origin=None, asset_graph=None,
     )  # fmt: skip
-    fail_orphans(instance)
+    fail_orphans(instance, tmp_path)
     found = instance.get_run_by_id(left.run_id)
     assert found is not None
     assert found.status is DagsterRunStatus.FAILURE

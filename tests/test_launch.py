@@ -1,8 +1,25 @@
 import pytest
-from dagster import DagsterInstance, Definitions, RunRequest, asset, define_asset_job
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    Definitions,
+    RunRequest,
+    asset,
+    define_asset_job,
+)
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from errors import RunFailedError, SetupError
-from launch import LAUNCHER_TAG, fail_orphans, held_lock, launch, recover, run_id
+from launch import (
+    LAUNCHER_TAG,
+    fail_orphans,
+    fail_unreachable,
+    held_lock,
+    launch,
+    recover,
+    run_id,
+)
 from resources.settings import settings
 
 
@@ -63,12 +80,12 @@ def test_a_failed_run_keeps_its_key(instance) -> None:
     assert calls == ["broken"]
 
 
-def test_a_run_of_a_killed_command_is_failed_and_a_finished_one_stays(instance) -> None:
+def test_a_run_of_a_killed_command_is_failed_and_a_finished_one_stays(instance, tmp_path) -> None:
     calls: list[str] = []
     run = launch(location(calls), instance, RunRequest(job_name="counted"))
     job = location(calls).resolve_job_def("counted")
     left = instance.create_run_for_job(job, tags=dict(run.tags))
-    fail_orphans(instance)
+    fail_orphans(instance, tmp_path)
     assert instance.get_run_by_id(left.run_id).is_failure
     assert instance.get_run_by_id(run.run_id).is_success
 
@@ -110,3 +127,28 @@ def test_a_daemon_that_starts_leaves_the_runs_of_a_working_command_alone(home) -
             recover()
         assert not instance.get_run_by_id(working).is_finished
         assert taken(instance) == 1
+
+
+@pytest.mark.parametrize("end", [fail_orphans, fail_unreachable])
+def test_a_second_home_on_one_dagster_storage_touches_no_run_of_the_first(
+    instance, tmp_path, end
+) -> None:
+    fail_orphans(instance, tmp_path / "first")
+    working = left_by_a_killed_command(instance)
+    instance.add_run_tags(working, {GRPC_INFO_TAG: '{"host": "localhost", "port": 1}'})
+    start = DagsterEvent(DagsterEventType.PIPELINE_START.value, "counted")
+    instance.report_dagster_event(start, working)
+    with pytest.raises(SetupError, match="LEEWAY_DAGSTER_STORAGE") as refused:
+        end(instance, tmp_path / "second")
+    assert (tmp_path / "first" / "home.id").read_text() in str(refused.value)
+    assert not instance.get_run_by_id(working).is_finished
+    end(instance, tmp_path / "first")
+    assert instance.get_run_by_id(working).is_failure
+
+
+def test_a_home_takes_over_the_storage_of_one_that_is_gone(instance, tmp_path) -> None:
+    fail_orphans(instance, tmp_path / "gone")
+    (tmp_path / "new").mkdir()
+    known = (tmp_path / "gone" / "home.id").read_text()
+    (tmp_path / "new" / "home.id").write_text(f"{known}\n")
+    fail_orphans(instance, tmp_path / "new")

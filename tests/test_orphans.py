@@ -99,7 +99,7 @@ def test_a_killed_command_takes_dbt_and_spark_with_it_and_gives_its_lock_back(
     with held_lock(home), DagsterInstance.from_config(str(home / "dagster")) as instance:
         pool = instance.event_log_storage.get_concurrency_info
         assert pool("heavy").active_slot_count == 1
-        fail_orphans(instance)
+        fail_orphans(instance, home)
         assert pool("heavy").active_slot_count == 0
         [run] = instance.get_runs(RunsFilter(job_name="views"))
         assert run.status is DagsterRunStatus.FAILURE
@@ -122,7 +122,7 @@ def test_a_daemon_s_run_whose_code_server_is_gone_is_failed(
     instance: DagsterInstance, tmp_path: Path
 ) -> None:
     run = left_by_a_daemon(instance, f'{{"host": "localhost", "socket": "{tmp_path}/gone"}}')
-    fail_unreachable(instance)
+    fail_unreachable(instance, tmp_path)
     assert instance.get_run_by_id(run).status is DagsterRunStatus.FAILURE
     assert ORPHAN_TAG in instance.get_run_by_id(run).tags
 
@@ -139,7 +139,7 @@ def test_a_daemon_s_run_whose_code_server_answers_goes_on(
         wait_for_grpc_server(server, DagsterGrpcClient(socket=str(socket)), command)
         assert answers({"host": "localhost", "socket": str(socket)})
         run = left_by_a_daemon(instance, f'{{"host": "localhost", "socket": "{socket}"}}')
-        fail_unreachable(instance)
+        fail_unreachable(instance, tmp_path)
         assert instance.get_run_by_id(run).status is DagsterRunStatus.STARTED
     finally:
         server.kill()  # a server begun in the background of a script ignores SIGTERM

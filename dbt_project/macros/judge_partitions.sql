@@ -124,8 +124,8 @@ through the requested range, or that no single day fails, fails them all.
 {% macro what_failed(node, day, tests) -%}
     {%- set told = [] -%}
     {%- for test, rows in tests.items() -%}{%- do told.append(test ~ ' (' ~ rows ~ ' rows)') -%}{%- endfor -%}
-    {{ return(node.alias ~ ' failed ' ~ told | join(', ') ~ ': no model learns from ' ~ day ~ ' or scores it until it is '
-        ~ 'repaired and built again: leeway run --from ' ~ day ~ ' --to ' ~ day) }}
+    {{ return(node.alias ~ ' failed ' ~ told | join(', ') ~ ': no model learns from ' ~ day ~ ' or scores it until its SQL '
+        ~ 'or rule is changed and it is built again: leeway run --from ' ~ day ~ ' --to ' ~ day) }}
 {%- endmacro %}
 
 {% macro quoted_text(text) -%}

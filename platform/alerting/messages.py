@@ -16,8 +16,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "release": ("released", "nothing: a person has let this day in"),
     "features": (
         "features failed their tests",
-        "`leeway status` names tests and days; repair the rows or the SQL, then build the day "
-        "again. It neither trains nor scores until then",
+        "`leeway status` names tests and days. Only changed SQL or a changed rule repairs {day}: "
+        "then build it again. Rows of a repaired file count from a later day on; {day} then stays "
+        "left out of training and scoring",
     ),
     "incident": (
         "broken data, no training",

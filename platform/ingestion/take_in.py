@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import duckdb
 from pyspark.sql import SparkSession
 
 from commit_points import reached
@@ -15,6 +16,7 @@ from declaration import RawTable
 from errors import DeliveryError
 from ingestion.audit import Counts, Recent, before, hold_reason, is_short, warnings
 from ingestion.deliveries import deliveries_of, is_unread, profile_of, recent_days, same_files
+from ingestion.key import keep_key, require_key
 from ingestion.landing import Landed, land, replayed
 from ingestion.parents import outdated, parent_keys
 from ingestion.profile import Profile
@@ -58,8 +60,10 @@ def take_in(
     has to be read. staging: folder of private copies, which are gone afterwards.
     horizons: see `ingestion.clock.read_clock`.
 
-    Raises DeliveryError for days that could not be taken in, after all others have been.
+    Raises DeliveryError for days that could not be taken in, after all others have been, and
+    SetupError, before anything, where the lake's rows were made with another key.
     """
+    require_key(lake, key)
     history = deliveries_of(lake, table.name, days)
     newest = {row["day"]: row for row in history}
     replays = {day: row["replays"] for day, row in newest.items()} | outdated(lake, table, days)
@@ -97,8 +101,14 @@ def _deliver(
         for delivery in _audited(lake, table, changed, found, history)
         if not _is_known(delivery, newest.get(delivery.day))
     ]
+
+    def make_known(connection: duckdb.DuckDBPyConnection) -> None:
+        if folder:
+            keep_key(connection, key)
+        publish(connection, table, deliveries, folder, horizons)
+
     if deliveries:
-        lake.transact(lambda connection: publish(connection, table, deliveries, folder, horizons))
+        lake.transact(make_known)
     return tuple(deliveries)
 
 

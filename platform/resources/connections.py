@@ -25,7 +25,7 @@ def refuse_passwords(lake_catalog: str, dagster_storage: str, mlflow_uri: str) -
         ("LEEWAY_MLFLOW_URI", mlflow_uri),
     ):
         fix = MLFLOW if served(url) else LIBPQ
-        if urlsplit(url).password or parse_qs(urlsplit(url).query).get("password"):
+        if urlsplit(url).password or any(map(_is_secret, parse_qs(urlsplit(url).query))):
             raise SetupError(f"{name} carries a password, which would be shown: {fix}")
 
 
@@ -56,5 +56,10 @@ def _refuse_in_libpq(name: str, connection: str) -> None:
         raise SetupError(
             f"{name} is no libpq connection: write 'postgres:host=... port=... user=... dbname=...'"
         ) from None  # libpq's message repeats what may be a password
-    if "password" in parts:
+    if any(map(_is_secret, parts)):
         raise SetupError(f"{name} carries a password, which would be shown: {LIBPQ}")
+
+
+def _is_secret(key: str) -> bool:
+    """Return whether a libpq option is one: password, sslpassword, oauth_client_secret."""
+    return key.endswith(("password", "secret"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -16,7 +17,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from errors import LakeBusyError, SetupError
+from errors import LakeBusyError, LeewayError, SetupError
+from resources.room import shortage
 from resources.settings import Settings
 
 T = TypeVar("T")
@@ -34,6 +36,17 @@ LOCK_SIGNS = (
     "unique constraint",  # two processes made the same catalog, or took the same snapshot number
     '"ducklake_metadata" already exists',  # the same, one step later
 )
+GONE_SIGNS = (
+    "unable to connect to postgres",
+    "unable to open database",
+    "server closed the connection",
+    "terminating connection",
+    "no connection to the server",
+)
+GONE = {
+    "sqlite": "check that the folder of LEEWAY_LAKE_CATALOG is there and can be written to",
+    "postgres": "start its server, or check LEEWAY_LAKE_CATALOG and PGPASSWORD or PGPASSFILE",
+}
 TRIES = 20
 
 
@@ -50,6 +63,24 @@ def literal(text: str) -> str:
 def is_lock(error: BaseException) -> bool:
     """Return whether another writer held the catalog, so that the same work may succeed later."""
     return isinstance(error, duckdb.Error) and any(s in str(error).lower() for s in LOCK_SIGNS)
+
+
+def told(error: duckdb.Error, catalog: str, data: str) -> LeewayError | None:
+    """Return the error that says what to do where a disk is full or the catalog is gone, or None.
+
+    DuckDB's words may hold the connection, which carries no password (`refuse_passwords`).
+    """
+    kind, _, where = catalog.partition(":")
+    places: list[str | Path] = [data]
+    if kind == "sqlite":
+        places.append(Path(where).parent)
+    if full := shortage(str(error), *places):
+        return full
+    found = [str(error).lower().find(sign) for sign in GONE_SIGNS]
+    if max(found) < 0:
+        return None
+    words = str(error)[max(found) :].splitlines()[0][:300]
+    return SetupError(f"the lake's catalog ({kind}) cannot be reached ({words}): {GONE[kind]}")
 
 
 @cache
@@ -130,23 +161,31 @@ class Lake(ConfigurableResource):
 
         Attaching costs 0.15 s, so the newest state is attached once per process and shared; every
         transaction still sees what other processes have committed.
+        Raises DiskFullError, and SetupError where the catalog cannot be reached.
         """
-        if snapshot is None:
-            connection = attached(self.catalog, self.data, self.threads).cursor()
-        else:
-            connection = attach(self.catalog, self.data, self.threads, snapshot)
         try:
-            connection.execute("use lake")
-            yield connection
-        finally:
-            connection.close()
+            with self._opened(snapshot) as connection:
+                connection.execute("use lake")
+                yield connection
+        except duckdb.Error as error:
+            known = None if is_lock(error) else told(error, self.catalog, self.data)
+            if known:
+                attached.cache_clear()  # a connection that was lost does not come back
+                raise known from error
+            raise
+
+    def _opened(self, snapshot: int | None) -> duckdb.DuckDBPyConnection:
+        if snapshot is None:
+            return attached(self.catalog, self.data, self.threads).cursor()
+        return attach(self.catalog, self.data, self.threads, snapshot)
 
     def transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction and commit; all of it is tried again on a locked catalog.
 
         Again means on a database attached anew: after a refused commit DuckLake (of duckdb 1.5.5)
         may crash where it adds a file (https://github.com/duckdb/ducklake/issues/1431).
-        Raises LakeBusyError when every try met a lock. Other errors roll back and pass through.
+        Raises LakeBusyError when every try met a lock, and what `connect` raises. Other errors roll
+        back and pass through.
         """
         return patiently(lambda: self._once(work))
 

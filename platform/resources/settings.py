@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from errors import SetupError
 from ingestion.source import is_there
 from resources.connections import refuse_bucket, refuse_passwords, with_driver
+from resources.folders import made_once, refuse_inside
 
 logger = logging.getLogger("leeway")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -63,7 +64,8 @@ class Settings(BaseSettings):
     def model_post_init(self, _context: object) -> None:
         """Derive what was not set from `home`; paths become absolute, so workers agree on them.
 
-        Raises SetupError where a connection carries a password: these strings are shown.
+        Raises SetupError where a connection carries a password: these strings are shown, and where
+        a folder lies in the lake's data.
         """
         refuse_passwords(self.lake_catalog, self.dagster_storage, self.mlflow_uri)
         refuse_bucket(self.lake_data)
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
             self.landing = str(Path(self.landing).expanduser().resolve())
         self.lake_catalog = self.lake_catalog or f"sqlite:{self.home}/lake/catalog.sqlite"
         self.lake_data = self.lake_data or f"{self.home}/lake/data/"
+        refuse_inside(self.lake_data, self.beside_the_lake)
         self.dagster_storage = with_driver(self.dagster_storage)
         self.mlflow_uri = with_driver(self.mlflow_uri or f"sqlite:///{self.home}/mlflow.db")
 
@@ -81,6 +84,13 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"
+
+    @property
+    def beside_the_lake(self) -> dict[str, str | Path]:
+        """Folders that may not lie in the lake's data, by the name of what they hold."""
+        kept = {f"home's {name}": self.home / name for name in ("mlartifacts", "staging")}
+        landing = {} if "://" in self.landing else {"LEEWAY_LANDING": self.landing}
+        return {**landing, **kept, "DBT_PROJECT_DIR": self.dbt_project_dir}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -160,23 +170,12 @@ def pii_key(loaded: Settings) -> bytes:
         return loaded.pii_key.get_secret_value().encode()
     path = loaded.home / "pii.key"
     if not path.exists():
-        _make_key(path)
+        made_once(path, secrets.token_hex(32))  # an empty one, left by a crash, would hide nobody
+        logger.warning(
+            "LEEWAY_PII_KEY is not set: made %s (mode 0600). Keep it: with another key every "
+            "pseudonym changes",
+            path,
+        )
     if path.stat().st_mode & 0o077:
         raise SetupError(f"{path} can be read by others: run `chmod 600 {path}`")
     return path.read_bytes()
-
-
-def _make_key(path: Path) -> None:
-    """Make a key whole or not at all: an empty one, left by a crash, would hide nobody."""
-    with NamedTemporaryFile("w", dir=path.parent, prefix="key-") as file:  # mode 0600
-        file.write(secrets.token_hex(32))
-        file.flush()
-        try:
-            os.link(file.name, path)
-        except FileExistsError:  # another process was first: its key counts
-            return
-    logger.warning(
-        "LEEWAY_PII_KEY is not set: made %s (mode 0600). Keep it: with another key every "
-        "pseudonym changes",
-        path,
-    )

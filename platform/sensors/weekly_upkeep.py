@@ -61,7 +61,7 @@ def start() -> dict[str, object]:
 
     instance, loaded = DagsterInstance.get(), settings()
     with held_lock(loaded.home):  # the job takes it itself
-        fail_orphans(instance)
+        fail_orphans(instance, loaded.home)
     run = launch(build(loaded), instance, RunRequest(job_name=NAME))
     outputs = instance.all_logs(run.run_id if run else "", of_type=DagsterEventType.STEP_OUTPUT)
     found = [entry.dagster_event.step_output_data for entry in outputs if entry.dagster_event]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from claims import claim_data
 from errors import LakeBusyError
 from resources.lake import Lake, literal
 from upkeep.pins import pinned
@@ -39,7 +40,11 @@ class Kept:
 
 
 def keep_up(lake: Lake, now: datetime, told: Callable[[str], None]) -> Kept:
-    """Do every step. now: UTC; told: gets the name of a step before it begins."""
+    """Do every step. now: UTC; told: gets the name of a step before it begins.
+
+    Raises SetupError where the folder of the lake's data is another catalog's.
+    """
+    claim_data(lake)
     before = count_files(lake)
     told("expire")
     pins = pinned(lake)

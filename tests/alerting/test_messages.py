@@ -31,3 +31,9 @@ def test_a_digest_of_few_lines_has_nothing_more() -> None:
     message = digest({"held": 2}, ["one", "two"])
     assert message.title == "Leeway: 2 alerts: 2 held"
     assert message.body.startswith("one\ntwo\nNext: ")
+
+
+def test_a_failed_day_is_not_said_to_be_repaired_by_its_raw_rows() -> None:
+    step = single(DAY, "features", "customers", "a test found rows", "u").body
+    assert "changed SQL or a changed rule" in step
+    assert "from a later day on" in step

@@ -44,3 +44,15 @@ def test_the_clock_is_the_table_s_frontier_and_the_newest_day_that_was_read(lake
 
 def test_horizons_are_those_of_the_dbt_models(parsed) -> None:
     assert horizons_of(parsed) == {"customer_labels": 14}
+
+
+def test_a_repaired_file_leaves_a_day_that_failed_as_it_is(lake) -> None:
+    """Built again, the day reads the delivery that failed: only other SQL or rules repair it."""
+
+    def repair(connection) -> Clock:
+        ledger.insert(connection, "deliveries", {"table_name": "sales", "day": DAY})
+        failed = {"table_name": "features", "day": DAY, "status": "failed"}
+        ledger.insert(connection, "partitions", failed)
+        return read_clock(connection, "sales", [DAY], {})
+
+    assert lake.transact(repair).known_from(DAY) == days_on(1)

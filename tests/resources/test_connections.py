@@ -15,6 +15,8 @@ SECRET = "hunter2"
         (f"postgres:host=db password={SECRET}", "", "", "LEEWAY_LAKE_CATALOG", "PGPASSWORD"),
         (f"postgres:postgresql://me:{SECRET}@db/lake", "", "", "LEEWAY_LAKE_CATALOG", "PGPASSFILE"),
         (f"postgres:host=db passw {SECRET}", "", "", "LEEWAY_LAKE_CATALOG", "no libpq connection"),
+        (f"postgres:host=db sslpassword={SECRET}", "", "", "LEEWAY_LAKE_CATALOG", "PGPASSFILE"),
+        ("", f"postgresql://db/runs?sslpassword={SECRET}", "", "LEEWAY_DAGSTER_STORAGE", "PGPASS"),
         ("", f"postgresql://me:{SECRET}@db/runs", "", "LEEWAY_DAGSTER_STORAGE", "PGPASSWORD"),
         ("", f"postgresql://db/runs?password={SECRET}", "", "LEEWAY_DAGSTER_STORAGE", "PGPASSWORD"),
         ("", "", f"postgresql://me:{SECRET}@db/mlflow", "LEEWAY_MLFLOW_URI", "PGPASSWORD"),

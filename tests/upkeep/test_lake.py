@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 import ledger
-from errors import LakeBusyError
+from errors import LakeBusyError, SetupError
 from resources.lake import Lake
 from upkeep import lake as module
 from upkeep import pins
@@ -166,3 +166,14 @@ def test_a_table_that_another_writer_keeps_busy_is_left_for_the_next_time(
     assert kept.left == (f"ml.{work.table}",)
     assert kept.files_after == days + LOCKS
     assert f"ml.{work.table} was not merged" in caplog.text
+
+
+def test_another_catalog_s_upkeep_touches_no_file_of_a_shared_folder(work, twice, tmp_path) -> None:
+    twice(work)
+    was = work.files()
+    other = Lake(catalog=f"sqlite:{tmp_path}/other.sqlite", data=work.lake.data)
+    with pytest.raises(SetupError, match="LEEWAY_LAKE_DATA"):
+        type(work)(other).keep_up(8)
+    assert work.files() == was
+    work.keep_up(8)
+    assert Path(work.lake.data, "catalog.id").exists()
