@@ -46,6 +46,7 @@ LONGEST = ("test_crashes.py", "test_history.py")  # minutes: each begins on a wo
 QUICK_JAVA = "-XX:TieredStopAtLevel=1"  # a test's Spark ends before the better compiler pays
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares fixtures on one worker, and begin with what takes long: all end together."""
     slow = {group_of(item) for item in items if item.get_closest_marker("slow")}
