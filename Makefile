@@ -36,7 +36,7 @@ dev: setup ## Dagster on 127.0.0.1:3000 and MLflow on 127.0.0.1:5000, until Ctrl
 	@scripts/dev $(BIN)
 
 test: setup ## every test, in two processes
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 test-quick: setup ## the tests that take less than 20 seconds each
 	$(BIN)/python -m pytest -q -m 'not slow'

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 from pyspark.sql import SparkSession
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import ledger
 from resources.dbt import manifest
@@ -46,18 +48,28 @@ LONGEST = ("test_crashes.py", "test_history.py")  # minutes: each begins on a wo
 QUICK_JAVA = "-XX:TieredStopAtLevel=1"  # a test's Spark ends before the better compiler pays
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+class ByGroup(LoadScopeScheduling):
+    """Keeps the tests of one group on one worker: they share what takes long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
+    """Distribute by group; the marks of `--dist loadgroup` do not reach this pytest's node ids."""
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares fixtures on one worker, and begin with what takes long: all end together."""
-    slow = {group_of(item) for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (group_of(item) not in LONGEST, group_of(item) not in slow))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    """Begin with what takes long, so that all workers end together."""
+    slow = {group_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    groups = {item: group_of(item.nodeid) for item in items}
+    items.sort(key=lambda item: (groups[item] not in LONGEST, groups[item] not in slow))
 
 
-def group_of(item: pytest.Item) -> str:
+def group_of(nodeid: str) -> str:
     """Return the folder of a test, or its file where that lies in no folder."""
-    return item.path.relative_to(CHECKOUT / "tests").parts[0]
+    return nodeid.split("::")[0].removeprefix("tests/").split("/")[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
