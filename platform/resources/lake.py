@@ -35,6 +35,7 @@ LOCK_SIGNS = (
     "deadlock detected",
     "unique constraint",  # two processes made the same catalog, or took the same snapshot number
     '"ducklake_metadata" already exists',  # the same, one step later
+    "failed to load ducklake",  # a catalog on SQLite, read half before and half after a commit
 )
 GONE_SIGNS = (
     "unable to connect to postgres",
