@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
-from sklearn.metrics import log_loss
 
+from ml.evaluation import row_log_loss
 from ml.schema import Floats
 
 SMALLEST = 1e-6  # keeps log-odds and log loss finite
@@ -34,7 +34,7 @@ class Calibration:
         pivot = float(_log_odds(labels.mean(keepdims=True))[0])
 
         def loss(slope: float) -> float:
-            return float(log_loss(labels, cls(slope, pivot).apply(probabilities), labels=[0, 1]))
+            return float(row_log_loss(labels, cls(slope, pivot).apply(probabilities)).mean())
 
         return cls(float(minimize_scalar(loss, bounds=SLOPES, method="bounded").x), pivot)
 

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 import torch
-from sklearn.metrics import log_loss
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ml.determinism import deterministic
 from ml.errors import TrainingError
+from ml.evaluation import row_log_loss
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
 from ml.schema import Floats, Schema
@@ -121,7 +121,7 @@ def _weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 def _held_out_loss(network: Network, held: Rows) -> float:
     raw = raw_probabilities(network, held.inputs)
-    return float(log_loss(held.labels.numpy(), raw, labels=[0, 1]))
+    return float(row_log_loss(held.labels.double().numpy(), raw).mean())
 
 
 def _report(tracker: Tracker, epoch: int, train_loss: float, held_loss: float | None) -> None:
