@@ -106,50 +106,53 @@ STREAMS = {
 }
 
 
-Job = tuple[str, int, int]  # stream, days until labels mature, seed
+Job = tuple[str, int, int, str]  # stream, days until labels mature, seed, policy
 
 
 def main(
     seeds: Annotated[int, typer.Option(min=1)] = 10,
     stream: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
     delay: Annotated[list[int] | None, typer.Option(help="days until labels mature")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
 ) -> None:
-    """Replay every stream, delay and seed, and keep what came of it."""
-    before = kept("policies") or {}
-    same = before.get("code") == stamp()["code"]
-    found = before["found"] if same else []
-    spent = before["cpu_minutes"] if same else 0.0
-    known = {(each["stream"], each["delay"], each["seed"]) for each in found}
-    streams = stream or list(STREAMS)
-    jobs = [
-        (name, days, seed)
-        for days in delay or (7, 1, 14)
-        for name in streams
-        for seed in range(seeds)
-        if (name, days, seed) not in known
+    """Replay every stream, delay, seed and policy, and keep what came of it."""
+    now, before = stamp(), kept("policies") or {"found": [], "cpu_minutes": 0.0}
+    asked = policy or POLICIES
+    found = [
+        each
+        for each in before["found"]
+        if each["code"] == now["code"] or each["policy"] not in asked
     ]
-    for outcomes in in_processes(jobs):
-        found += [asdict(each) for each in outcomes]
-        spent += sum(each.seconds for each in outcomes) / 60
+    spent = before["cpu_minutes"] if found else 0.0
+    known = {tuple(each[name] for name in ("stream", "delay", "seed", "policy")) for each in found}
+    jobs = [
+        (name, days, seed, each)
+        for days in delay or (7, 1, 14)
+        for seed in range(seeds)
+        for name in stream or STREAMS
+        for each in asked
+        if (name, days, seed, each) not in known
+    ]
+    for outcome in in_processes(jobs):
+        found.append({**asdict(outcome), "code": now["code"], "commit": now["commit"]})
+        spent += outcome.seconds / 60
         keep("policies", found, spent)
-        Console(stderr=True).print(outcomes[0].stream, outcomes[0].delay, outcomes[0].seed)
+        Console(stderr=True).print(outcome)
 
 
-def in_processes(jobs: Iterable[Job]) -> Iterable[list[Measured]]:
+def in_processes(jobs: Iterable[Job]) -> Iterable[Measured]:
     """What came of every job, two at a time."""
     spawned = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
     with ProcessPoolExecutor(2, spawned) as pool:
         yield from pool.map(measure, jobs)
 
 
-def measure(job: Job) -> list[Measured]:
-    """Replay every policy on one stream."""
-    name, delay, seed = job
+def measure(job: Job) -> Measured:
+    """Replay a policy on a stream; every policy begins with the same first model."""
+    name, delay, seed, policy = job
     lived, declared = world(STREAMS[name], delay, seed), plan(delay, seed)
-    days = [START + timedelta(n) for n in range(DAYS)]
-    outcomes = [run(lived, declared, days, policy) for policy in POLICIES]
-    begin = since(outcomes)
-    return [measured(name, delay, seed, outcome, begin) for outcome in outcomes]
+    outcome = run(lived, declared, [START + timedelta(n) for n in range(DAYS)], policy)
+    return measured(name, delay, seed, outcome, since([outcome]))
 
 
 def measured(name: str, delay: int, seed: int, outcome: Outcome, begin: date) -> Measured:

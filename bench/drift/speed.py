@@ -1,4 +1,7 @@
-"""How long a drift check takes: from rows, beside Evidently's preset, and from stored sketches."""
+"""How long a drift check takes: from rows, beside Evidently's preset, and from stored sketches.
+
+python -m bench.drift.speed, with nothing else running
+"""
 
 import resource
 import tempfile
@@ -14,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 import ledger
+from bench.drift.results import keep
 from lifecycle import sketches
 from ml.calibration import calibrate
 from ml.drift import measure
@@ -128,3 +132,7 @@ def whole_check(lake: Lake, source: sketches.Source, days: list[date]) -> None:
     known = calibrate({day: found[day] for day in days[:84]})
     for last in range(84 + 56, SPAN, 56):
         check(known, {day: found[day] for day in days[last - 56 : last]})
+
+
+if __name__ == "__main__":
+    keep("speed", vars(measured()))

@@ -20,7 +20,6 @@ from bench.drift.alarms import (
 from bench.drift.faults import FAULTS, false_incidents, found
 from bench.drift.peers import RULES, Peers
 from bench.drift.results import keep
-from bench.drift.speed import measured
 from bench.drift.streams import Stream
 
 FIRST_SEED = 1000  # none of those that the alarm's constants were chosen on
@@ -36,19 +35,15 @@ WORLDS = (  # rows a day, sd of a column's days, their correlation with the day 
 )
 
 
-def main(
-    seeds: Annotated[int, typer.Option(min=1)] = 10,
-    rows: Annotated[int, typer.Option(help="of the check whose time is taken")] = 1_000_000,
-) -> None:
+def main(seeds: Annotated[int, typer.Option(min=1)] = 10) -> None:
     """Measure everything and keep it."""
     chosen = range(FIRST_SEED, FIRST_SEED + seeds)
-    speed = vars(measured(rows))
     worlds = {
         "/".join(map(str, world)): of_stream([Stream(seed, *world) for seed in chosen])
         for world in WORLDS
     }
     peers = of_peers([Stream(seed, PEER_ROWS) for seed in chosen])
-    keep("years", {"seeds": seeds, "speed": speed, "worlds": worlds, "peers": peers})
+    keep("years", {"seeds": seeds, "worlds": worlds, "peers": peers})
 
 
 def of_stream(streams: list[Stream]) -> dict:
