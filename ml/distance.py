@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
-from ml.sketch import ColumnSketch, Floats
+from ml.sketch import OTHER, ColumnSketch, Floats
 
 # One quantile counts as moved by at most this many spreads, so a lone outlier cannot make a score.
 FURTHEST = 10.0
@@ -74,10 +74,15 @@ def shares_of(column: ColumnSketch, levels: list[str]) -> Floats:
 def unseen_share(reference: ColumnSketch, current: ColumnSketch) -> float:
     """Share of current values whose category the reference never had; 0 for numbers.
 
-    Where the reference had to pool its rarest levels, new ones cannot be told from those.
+    Where the reference had to pool its rarest levels, new ones cannot be told from those: as large
+    a share of the values as it has pooled is taken for known.
     """
     if "category" not in (reference.kind, current.kind) or not (reference.valid and current.valid):
         return 0.0
-    known = {*reference.levels}
-    pairs = zip(current.levels, current.counts, strict=True)
-    return sum(count for level, count in pairs if level not in known) / current.valid
+    known, levels = {*reference.levels}, sorted({*reference.levels, *current.levels})
+    before, now = (shares_of(column, levels) for column in (reference, current))
+    new = sum(float(share) for level, share in zip(levels, now, strict=True) if level not in known)
+    if OTHER not in known:
+        return new
+    pooled = levels.index(OTHER)
+    return max(0.0, new - max(0.0, float(before[pooled] - now[pooled])))

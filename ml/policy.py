@@ -49,18 +49,22 @@ class Evidence:
 class Previous:
     """The decision before this one, and what it left to do.
 
-    asked_on: the day whose training is asked for or in flight, None where there is none.
+    asked_on: the day whose training is asked for or in flight, None where there is none. asked:
+    what that training answers, by name.
     """
 
     as_of: date
     kind: Kind
     pending: tuple[str, ...] = ()
     asked_on: date | None = None
+    asked: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, decision: "Decision") -> "Previous":
         """What the next day's decision has to know of one."""
-        return cls(decision.as_of, decision.kind, decision.pending, decision.asked_on)
+        return cls(
+            decision.as_of, decision.kind, decision.pending, decision.asked_on, decision.asked
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Decision:
     """A row of the ledger. `pending` are the reasons to train that no training has answered yet.
 
     asked_on: the day of the decision whose training has not come to a verdict; kept while it runs.
+    asked: the names of what was pending on that day.
     """
 
     as_of: date
@@ -104,11 +109,12 @@ class Decision:
     pending: tuple[str, ...]
     evidence: Evidence
     asked_on: date | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def by_alarm(self) -> bool:
         """Whether a failed check asks for the training, and not only the calendar or the code."""
-        return not {r.split(":")[0] for r in self.pending} <= {FIRST_MODEL, *RECOMPUTED}
+        return not {*_names(self.pending)} <= {FIRST_MODEL, *RECOMPUTED}
 
 
 def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decision:
@@ -121,9 +127,8 @@ def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decis
     kind, reasons = _choose(evidence, history, policy, pending)
     alarm = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in evidence.failed)
     lane: Literal["normal", "alarm"] = "alarm" if alarm else "normal"
-    going_on = history.previous.asked_on if history.previous and history.in_flight else None
-    asked_on = evidence.as_of if kind == "retrain" else going_on
-    return Decision(evidence.as_of, kind, lane, reasons, pending, evidence, asked_on)
+    asked_on, asked = _asked(evidence, history, kind, pending)
+    return Decision(evidence.as_of, kind, lane, reasons, pending, evidence, asked_on, asked)
 
 
 def to_json(decision: Decision) -> str:
@@ -134,6 +139,17 @@ def to_json(decision: Decision) -> str:
 def from_json(text: str) -> Decision:
     """The same decision again; raises pydantic's ValidationError where the text is no such."""
     return TypeAdapter(Decision).validate_json(text)
+
+
+def _asked(
+    evidence: Evidence, history: History, kind: Kind, pending: tuple[str, ...]
+) -> tuple[date | None, tuple[str, ...]]:
+    """Whose day's training is to answer what: today's, or the one that is in flight."""
+    if kind == "retrain":
+        return evidence.as_of, _names(pending)
+    if history.previous and history.in_flight:
+        return history.previous.asked_on, history.previous.asked
+    return None, ()
 
 
 def _check_order(evidence: Evidence, history: History) -> None:
@@ -212,23 +228,30 @@ def _challenger_is_due(evidence: Evidence, history: History, policy: RetrainPoli
 def _left_over(evidence: Evidence, history: History) -> tuple[str, ...]:
     """Reasons from before that no training has answered since.
 
-    A training as of the day that asked for it, or of a later one, answers; one of a day before
-    does not. While it is in flight they stay: it may fail. A first model is needed until there is
-    one.
+    A training as of the day that asked for it, or of a later one, answers what was pending then;
+    what came up while it was in flight stays, and while it is in flight all of it: it may fail. A
+    first model is needed until there is one.
     """
-    previous = history.previous
-    if previous is None:
+    previous, trained = history.previous, history.last_training
+    if previous is None or (trained and trained > previous.as_of):
         return ()
-    trained, asked = history.last_training, previous.asked_on
-    if trained and (trained > previous.as_of or (asked and trained >= asked)):
-        return ()
-    pending = (r for r in previous.pending if r.split(":")[0] not in RECOMPUTED)
-    return tuple(r for r in pending if r != FIRST_MODEL or not evidence.has_champion)
+    is_answered = trained and previous.asked_on and trained >= previous.asked_on
+    gone = {*RECOMPUTED, *(previous.asked if is_answered else ())}
+    if evidence.has_champion:
+        gone.add(FIRST_MODEL)
+    names = _names(previous.pending)
+    return tuple(r for name, r in zip(names, previous.pending, strict=True) if name not in gone)
 
 
 def _latest(reasons: Iterable[str]) -> tuple[str, ...]:
     """One reason per check, in the order they came up, in the newest words."""
-    return tuple({reason.split(":")[0]: reason for reason in reasons}.values())
+    found = tuple(reasons)
+    return tuple(dict(zip(_names(found), found, strict=True)).values())
+
+
+def _names(reasons: Iterable[str]) -> tuple[str, ...]:
+    """What each reason is about: a check, or the calendar."""
+    return tuple(reason.split(":")[0] for reason in reasons)
 
 
 def _unique(reasons: Iterable[str]) -> tuple[str, ...]:

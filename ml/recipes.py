@@ -53,7 +53,9 @@ class Recipe:
         """Training days up to the matured day `last`, ascending."""
         if self.since is None:
             return strided(last, self.window_days, self.every_days)
-        daily_from = max(min(self.since, last + timedelta(1)), last - timedelta(DAILY - 1))
+        daily_from = max(
+            min(self.since, last + timedelta(1)), last - timedelta(min(DAILY, self.window_days) - 1)
+        )
         daily = (last - daily_from).days + 1
         reach = min(self.window_days, HALF_LIVES * (self.half_life_days or self.window_days))
         older = strided(daily_from - timedelta(1), reach - daily, self.every_days)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from ml.distance import FURTHEST, score, unseen_share
+from ml.merging import merge
 from ml.sketch import sketch
 
 NORMAL = np.random.default_rng(0).normal(size=20_000)
@@ -69,3 +70,12 @@ def test_unseen_categories_are_counted_by_their_rows() -> None:
     reference = sketch(pa.array(["GB", "FR"]))
     assert unseen_share(reference, sketch(pa.array(["GB", "XX", "XX", None]))) == 2 / 3
     assert unseen_share(reference, sketch(pa.array([1.0]))) == 0
+
+
+def test_what_a_reference_had_to_pool_is_not_unseen() -> None:
+    rng = np.random.default_rng(0)
+    days = [pa.array((rng.zipf(1.3, 1500) % 3000).astype(str)) for _ in range(60)]
+    reference = merge([sketch(day) for day in days[:-1]], 64)
+    assert unseen_share(reference, sketch(days[-1])) < 0.02
+    new = pa.chunked_array([days[-1], pa.array(["new"] * 500)]).combine_chunks()
+    assert unseen_share(reference, sketch(new)) > 0.2

@@ -102,6 +102,16 @@ def test_a_training_in_flight_is_waited_for_and_answers_what_asked_for_it() -> N
     assert (waiting.kind, waiting.reasons) == ("wait", ("a training is in flight",))
 
 
+def test_what_comes_up_while_a_training_is_in_flight_is_not_answered_by_it() -> None:
+    asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
+    both = replace(later(CALM, 1), failed=(LOSS,))
+    going = decide(both, after(asked, in_flight=True), POLICY)
+    calm = decide(later(CALM, 2), after(going, trained=DAY), POLICY)
+    assert (calm.kind, len(calm.pending)) == ("wait", 1)
+    due = decide(later(CALM, 8), after(calm, trained=DAY), POLICY)
+    assert (due.kind, due.reasons) == ("retrain", ("performance: mean loss 0.5, was 0.4",))
+
+
 def test_a_training_that_fails_after_days_in_flight_is_asked_for_again() -> None:
     asked = decide(replace(CALM, failed=(DRIFT,)), History(), POLICY)
     going = decide(later(CALM, 1), after(asked, in_flight=True), POLICY)
