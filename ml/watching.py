@@ -79,7 +79,7 @@ def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
 
 def sound(days: Days, broken: Mapping[date, Sequence[Finding]]) -> dict[date, Table]:
     """Return what of the days may be compared: odd predictions leave the features what they are."""
-    kept = {}
+    kept: dict[date, Table] = {}
     for day, table in days.items():
         columns = {finding.column for finding in broken.get(day, ())}
         if columns == {PREDICTION}:

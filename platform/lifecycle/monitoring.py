@@ -8,20 +8,19 @@ from pathlib import Path
 import duckdb
 
 import ledger
-from assets.partitions import days_between
 from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
-from lifecycle import sketches, store
-from lifecycle.broken import accepted_days
+from lifecycle import store
+from lifecycle.broken import Builds, accepted_days, builds_of
 from lifecycle.broken import keep as keep_broken
 from lifecycle.calibration import known_of, label_days
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
-from lifecycle.tested import checksums_of, failed_findings, made_by, newest_made, window
+from lifecycle.tested import failed_findings, window
+from lifecycle.watched import recent, repaired
 from ml.drift import ColumnDrift, measure
-from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
 from ml.known import PREDICTION
 from ml.merging import merge_tables
@@ -68,10 +67,12 @@ def watch(
     if version is None:
         raise NoEvidenceError(f"{model.name}: no champion on {as_of}, so there is nothing to watch")
     known = known_of(registry, _run_of(lake, model, version))
-    days, mixed = _days(lake, model, as_of)
+    builds = builds_of(lake, model)
+    days, mixed = recent(lake, model, as_of)
+    looked = {**repaired(lake, model, as_of), **days}
     current = {day: days[day] for day in window(model, as_of) if day in days}
     accepted = accepted_days(lake, model)
-    alone = {day: f for day, f in broken(known, days).items() if day not in accepted}
+    alone = {day: f for day, f in broken(known, looked).items() if day not in accepted}
     strange = {day: table for day, table in current.items() if day not in accepted}
     findings = held_findings(lake, as_of, model.drift.window_days) + mixed
     findings += failed_findings(lake, model, as_of)
@@ -83,46 +84,18 @@ def watch(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = sound(days, alone)
-    verdicts = checks(known, _seen(lake, model, as_of, healthy), findings)
+    healthy = sound(looked, alone)
+    compared = {day: table for day, table in healthy.items() if day in days}
+    verdicts = checks(known, _seen(lake, model, as_of, compared), findings)
     merged = merge_tables(current.values())
     reference = reference_of(known, merged)
     report = measure(reference, {name: merged[name] for name in reference if name in merged})
     url = publish(registry, model, as_of, reference, merged, report, workspace)
     found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
     reached("report-published")
-    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in days if day not in healthy}
-    _keep(lake, model, as_of, found, days, reasons)
+    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in looked if day not in healthy}
+    _keep(lake, model, as_of, found, {day: builds.get(day) for day in looked}, reasons)
     return found
-
-
-def _days(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding, ...]]:
-    """Return sketches of the days that may be compared, and a finding where code has changed.
-
-    Days that two versions of a feature have made do not compare: only the newest version's days
-    count, and nothing is trained on what they show until the others have been built again. Nor do
-    the predictions of another champion: only days on which this one was live have any.
-    """
-    wanted = days_between(as_of - timedelta(days=WATCHED_DAYS - 1), as_of)
-    made = checksums_of(lake, model.features.table, wanted)
-    fit = newest_made(made)
-    scores = {}
-    if store.exists(lake, store.predictions(model)):
-        reign = ledger.reign_on(lake, model.name, as_of)
-        live = [day for day in fit if reign and day > reign["as_of"]]
-        scores = sketches.of_days(lake, sketches.of_predictions(model), live)
-    found = sketches.of_days(lake, sketches.of_features(model), fit)
-    shown = {
-        day: {n: s for n, s in table.items() if n not in model.features.exclude}
-        for day, table in found.items()
-    }
-    days = {day: {**table, **scores.get(day, {})} for day, table in shown.items()}
-    recent = {day: made[day] for day in window(model, as_of) if day in made}
-    other = [day for day in recent if day not in fit]
-    if not other:
-        return days, ()
-    reason = f"{model.features.table} was made by different dbt models ({made_by(recent)})"
-    return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
 
 
 def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:
@@ -143,7 +116,12 @@ def _run_of(lake: Lake, model: MlModel, version: int) -> str:
 
 
 def _keep(
-    lake: Lake, model: MlModel, as_of: date, found: Watch, days: Days, reasons: Mapping[date, str]
+    lake: Lake,
+    model: MlModel,
+    as_of: date,
+    found: Watch,
+    looked: Builds,
+    reasons: Mapping[date, str],
 ) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
     reached("drift-kept")
@@ -154,6 +132,6 @@ def _keep(
         for check in found.checks:
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
             ledger.insert(connection, "checks", row)
-        keep_broken(connection, model, list(days), reasons)
+        keep_broken(connection, model, looked, reasons)
 
     lake.transact(write)

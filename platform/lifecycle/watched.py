@@ -1,0 +1,64 @@
+"""Days that a watch looks at, as sketches: the last weeks, and what was repaired before them."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import ledger
+from assets.partitions import days_between
+from declaration import MlModel
+from lifecycle import sketches, store
+from lifecycle.broken import rebuilt_days
+from lifecycle.tested import checksums_of, made_by, newest_made, window
+from ml.feature_alarm import WATCHED_DAYS
+from ml.incident import Finding
+from ml.watching import Days
+from resources.lake import Lake
+
+
+def last_days(as_of: date) -> list[date]:
+    """Return the days up to `as_of` that the alarms add up."""
+    return days_between(as_of - timedelta(days=WATCHED_DAYS - 1), as_of)
+
+
+def recent(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding, ...]]:
+    """Return sketches of the days that may be compared, and a finding where code has changed.
+
+    Days that two versions of a feature have made do not compare: only the newest version's days
+    count, and nothing is trained on what they show until the others have been built again. Nor do
+    the predictions of another champion.
+    """
+    made = checksums_of(lake, model.features.table, last_days(as_of))
+    fit = newest_made(made)
+    scores = {}
+    if store.exists(lake, store.predictions(model)):
+        reign = ledger.reign_on(lake, model.name, as_of)
+        live = [day for day in fit if reign and day > reign["as_of"]]
+        scores = sketches.of_days(lake, sketches.of_predictions(model), live)
+    days = {day: {**t, **scores.get(day, {})} for day, t in _features(lake, model, fit).items()}
+    shown = {day: made[day] for day in window(model, as_of) if day in made}
+    other = [day for day in shown if day not in fit]
+    if not other:
+        return days, ()
+    reason = f"{model.features.table} was made by different dbt models ({made_by(shown)})"
+    return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
+
+
+def repaired(lake: Lake, model: MlModel, as_of: date) -> Days:
+    """Return sketches of older days that were built again since they were found broken.
+
+    Only of days that the newest day's code has made: others do not compare.
+    """
+    late = set(last_days(as_of))
+    older = [day for day in rebuilt_days(lake, model) if day <= as_of and day not in late]
+    made = checksums_of(lake, model.features.table, [*older, *late]) if older else {}
+    fit = set(newest_made(made))
+    return _features(lake, model, sorted(fit & set(older)))
+
+
+def _features(lake: Lake, model: MlModel, days: Sequence[date]) -> Days:
+    found = sketches.of_days(lake, sketches.of_features(model), days)
+    hidden = model.features.exclude
+    return {
+        day: {name: sketch for name, sketch in table.items() if name not in hidden}
+        for day, table in found.items()
+    }
