@@ -78,7 +78,10 @@ def accept(lake: Lake, model: MlModel, days: Sequence[date], why: str) -> None:
     others = [str(day) for day in days if day not in found]
     if others:
         listed = ", ".join(map(str, sorted(found))) or "none is"
-        raise NoEvidenceError(f"{model.name}: {', '.join(others)} is not broken; broken: {listed}")
+        raise NoEvidenceError(
+            f"{model.name}: {', '.join(others)} is not broken; broken: {listed}. What days show "
+            "only together is accepted with --onwards"
+        )
     unseen = [str(day) for day in sorted({*days} & rebuilt_days(lake, model))]
     if unseen:
         raise NoEvidenceError(

@@ -1,6 +1,6 @@
 """Watch a champion: features, predictions and losses of a day against what it was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import store
+from lifecycle.acceptance import in_force
 from lifecycle.broken import Builds, accepted_days, builds_of
 from lifecycle.broken import keep as keep_broken
 from lifecycle.calibration import known_of, label_days
@@ -19,10 +20,11 @@ from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
 from lifecycle.tested import failed_findings, window
-from lifecycle.watched import recent, repaired
+from lifecycle.watched import doubtful, recent
+from ml.accepted import Accepted, apart
 from ml.drift import ColumnDrift, measure
 from ml.incident import Finding
-from ml.known import PREDICTION
+from ml.known import PREDICTION, Known
 from ml.merging import merge_tables
 from ml.watching import (
     Check,
@@ -55,6 +57,15 @@ class Watch:
     report_url: str
 
 
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with days seen alone, with the window, and what of it a person has accepted."""
+
+    alone: Mapping[date, Sequence[Finding]]
+    findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...]
+
+
 def watch(
     lake: Lake, registry: Registry, model: MlModel, as_of: date, workspace: Path | None = None
 ) -> Watch:
@@ -67,35 +78,58 @@ def watch(
     if version is None:
         raise NoEvidenceError(f"{model.name}: no champion on {as_of}, so there is nothing to watch")
     known = known_of(registry, _run_of(lake, model, version))
-    builds = builds_of(lake, model)
+    accepted, builds = in_force(lake, model, version), builds_of(lake, model)
     days, mixed = recent(lake, model, as_of)
-    looked = {**repaired(lake, model, as_of), **days}
     current = {day: days[day] for day in window(model, as_of) if day in days}
-    accepted = accepted_days(lake, model)
-    alone = {day: f for day, f in broken(known, looked).items() if day not in accepted}
-    strange = {day: table for day, table in current.items() if day not in accepted}
-    findings = held_findings(lake, as_of, model.drift.window_days) + mixed
-    findings += failed_findings(lake, model, as_of)
-    findings += tuple(finding for day in current for finding in alone.get(day, ()))
-    if strange:
-        findings += broken_together(known, strange, findings)
-    if not current and not findings:
+    looked = {**doubtful(lake, model, as_of, accepted), **days}
+    told = held_findings(lake, as_of, model.drift.window_days) + mixed
+    told += failed_findings(lake, model, as_of)
+    wrong = _wrong(known, looked, current, told, as_of, accepted, accepted_days(lake, model))
+    if not current and not wrong.findings:
         raise NoEvidenceError(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = sound(looked, alone)
+    healthy = sound(looked, wrong.alone)
     compared = {day: table for day, table in healthy.items() if day in days}
-    verdicts = checks(known, _seen(lake, model, as_of, compared), findings)
+    seen = _seen(lake, model, as_of, compared)
+    verdicts = checks(known, seen, wrong.findings, wrong.accepted)
     merged = merge_tables(current.values())
     reference = reference_of(known, merged)
     report = measure(reference, {name: merged[name] for name in reference if name in merged})
     url = publish(registry, model, as_of, reference, merged, report, workspace)
-    found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
+    importance = known.features.importance
+    found = Watch(version, verdicts, wrong.findings, report.columns, importance, url)
     reached("report-published")
-    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in looked if day not in healthy}
+    reasons = {
+        day: "; ".join(f.reason for f in wrong.alone[day]) for day in looked if day not in healthy
+    }
     _keep(lake, model, as_of, found, {day: builds.get(day) for day in looked}, reasons)
     return found
+
+
+def _wrong(
+    known: Known,
+    looked: Days,
+    current: Days,
+    told: tuple[Finding, ...],
+    as_of: date,
+    accepted: Sequence[Accepted],
+    as_they_are: Collection[date],
+) -> Wrong:
+    """Return what is wrong beside what was `told`; as_they_are: days that a person has accepted."""
+    alone, covered = {}, set()
+    for day, found in broken(known, looked).items():
+        left, by = apart([] if day in as_they_are else found, accepted, as_of)
+        covered |= by if day in current else set()
+        if left:
+            alone[day] = left
+    findings = told + tuple(finding for day in current for finding in alone.get(day, ()))
+    strange = {day: table for day, table in current.items() if day not in as_they_are}
+    if strange:
+        left, by = apart(broken_together(known, strange, findings), accepted, as_of)
+        findings, covered = (*findings, *left), covered | by
+    return Wrong(alone, findings, tuple(sorted(covered, key=str)))
 
 
 def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:

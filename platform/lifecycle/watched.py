@@ -1,4 +1,4 @@
-"""Days that a watch looks at, as sketches: the last weeks, and what was repaired before them."""
+"""Days that a watch looks at, as sketches: the last weeks, and those in doubt before them."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,8 +7,9 @@ import ledger
 from assets.partitions import days_between
 from declaration import MlModel
 from lifecycle import sketches, store
-from lifecycle.broken import rebuilt_days
+from lifecycle.broken import broken_days, rebuilt_days
 from lifecycle.tested import checksums_of, made_by, newest_made, window
+from ml.accepted import Accepted
 from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
 from ml.watching import Days
@@ -43,16 +44,17 @@ def recent(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding
     return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
 
 
-def repaired(lake: Lake, model: MlModel, as_of: date) -> Days:
-    """Return sketches of older days that were built again since they were found broken.
+def doubtful(lake: Lake, model: MlModel, as_of: date, accepted: Sequence[Accepted]) -> Days:
+    """Return sketches of older days that were found broken and may be sound by now.
 
-    Only of days that the newest day's code has made: others do not compare.
+    They were built again since, or what they show is `accepted`. Only of days that the newest day's
+    code has made: others do not compare.
     """
-    late = set(last_days(as_of))
-    older = [day for day in rebuilt_days(lake, model) if day <= as_of and day not in late]
+    late, first = set(last_days(as_of)), min((each.since for each in accepted), default=date.max)
+    asked = rebuilt_days(lake, model) | {d for d in broken_days(lake, model) if d >= first}
+    older = [day for day in asked if day <= as_of and day not in late]
     made = checksums_of(lake, model.features.table, [*older, *late]) if older else {}
-    fit = set(newest_made(made))
-    return _features(lake, model, sorted(fit & set(older)))
+    return _features(lake, model, [day for day in newest_made(made) if day not in late])
 
 
 def _features(lake: Lake, model: MlModel, days: Sequence[date]) -> Days:

@@ -8,9 +8,10 @@ import pytest
 
 import ledger
 from errors import NoEvidenceError
-from lifecycle import broken, monitoring
+from lifecycle import acceptance, broken, deciding, monitoring, store
 from lifecycle.calibration import known_of
 from lifecycle.quality import blocked_days
+from resources.lake import quoted
 
 ONE_DAY = timedelta(days=1)
 
@@ -24,7 +25,8 @@ def changed(world, days: list[date], column: str, formula: str) -> Iterator[None
         yield
     finally:
         build(world, days, "select * from rows", before)
-        world.lake.transact(lambda connection: connection.execute("delete from ledger.incidents"))
+        for table in ("incidents", "acceptances"):
+            world.lake.transact(lambda c, name=table: c.execute(f"delete from ledger.{name}"))
 
 
 def rows_of(world, days: list[date]):
@@ -166,3 +168,86 @@ def test_a_day_that_is_built_while_it_is_watched_is_left_as_it_is(history) -> No
         looked = {day: datetime(2024, 1, 1)}  # another build than the day has by now
         lake.transact(lambda connection: broken.keep(connection, model, looked, {}))
         assert day in blocked_days(lake, model)
+
+
+NEW_COUNTRY = "case when customer_id < 'c200' then 'AT' else country end"
+FEW_LARGE = "case when customer_id < 'c020' then spend * 1000 else 0 end"  # too few on a day alone
+
+
+@pytest.fixture
+def calm(history):
+    """The history as long as nothing newer was watched than its days before the turn."""
+    table = quoted("ml", f"{history.model.name}_{monitoring.WHAT}")
+    if store.exists(history.lake, f"{history.model.name}_{monitoring.WHAT}"):
+        later = f"delete from {table} where as_of >= ?"
+        history.lake.transact(lambda c: c.execute(later, [history.flip]))
+    return history
+
+
+def test_a_lasting_change_is_accepted_once_and_everything_else_goes_on(calm) -> None:
+    days, lake, model = until(calm, 6), calm.lake, calm.model
+    with changed(calm, days, "country", NEW_COUNTRY):
+        assert {f.name for f in calm.watch(days[-1]).findings} == {"unseen categories"}
+        assert set(days) <= blocked_days(lake, model)
+        [accepted], version = acceptance.accept_onwards(lake, model, days[:1], "we sell to Austria")
+        assert (accepted.name, accepted.column) == ("unseen categories", "country")
+        assert days[0] not in blocked_days(lake, model)
+        watch = calm.watch(days[-1])
+        assert (watch.version, watch.findings) == (version, ())
+        assert check(watch, "incidents").passed
+        assert check(watch, "incidents").reason == (
+            "no data incident; unseen categories of country accepted since "
+            f"{days[0]}: we sell to Austria"
+        )
+        assert blocked_days(lake, model) == set()
+        assert "country adds up to" in check(watch, "features").reason
+        assert not check(watch, "features").passed
+        seen = deciding.evidence(lake, model, days[-1])
+        assert seen.incidents == ()
+        assert "features" in {failed.name for failed in seen.failed}
+
+
+def test_what_is_accepted_is_one_finding_of_one_column_from_its_day_on(calm) -> None:
+    days, lake, model = until(calm, 6), calm.lake, calm.model
+    with changed(calm, days[1:], "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        acceptance.accept_onwards(lake, model, [days[2]], "we sell to Austria")
+        with changed(calm, days[-1:], "spend", "spend * 100"):
+            found = calm.watch(days[-1]).findings
+        assert {(f.day, f.column) for f in found} == {(days[1], "country"), (days[-1], "spend")}
+
+
+def test_what_days_show_only_together_is_accepted_too(calm) -> None:
+    days, lake, model = until(calm, 7), calm.lake, calm.model
+    with changed(calm, days, "spend", FEW_LARGE):
+        [found] = calm.watch(days[-1]).findings
+        assert (found.name, found.column, found.day) == ("unit change", "spend", None)
+        assert not blocked_days(lake, model) & set(days)
+        with pytest.raises(NoEvidenceError, match="only together is accepted with --onwards"):
+            broken.accept(lake, model, days[-1:], "a shop of gifts")
+        acceptance.accept_onwards(lake, model, days[-1:], "a shop of gifts")
+        watch = calm.watch(days[-1])
+        assert watch.findings == ()
+        assert "unit change of spend accepted since" in check(watch, "incidents").reason
+
+
+def test_a_day_on_which_nothing_was_found_is_refused_with_what_was_found(calm) -> None:
+    days, lake, model = until(calm, 3), calm.lake, calm.model
+    with changed(calm, days[-1:], "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        with pytest.raises(NoEvidenceError, match="--why is empty"):
+            acceptance.accept_onwards(lake, model, days, "")
+        with pytest.raises(NoEvidenceError, match="; found: ") as refused:
+            acceptance.accept_onwards(lake, model, days, "we sell to Austria")
+        assert f"was found on {days[0]}, {days[1]}; found: " in str(refused.value)
+        assert f"{days[-1]}: unseen categories of country" in str(refused.value)
+
+
+def test_a_newer_champion_is_calibrated_anew_and_finds_anew(calm) -> None:
+    days, lake, model = until(calm, 2), calm.lake, calm.model
+    with changed(calm, days, "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        _, version = acceptance.accept_onwards(lake, model, days[:1], "we sell to Austria")
+        assert acceptance.in_force(lake, model, version)
+        assert acceptance.in_force(lake, model, version - 1)
+        assert acceptance.in_force(lake, model, version + 1) == []
