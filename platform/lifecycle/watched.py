@@ -13,7 +13,7 @@ from ml.accepted import Accepted
 from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
 from ml.watching import Days
-from resources.lake import Lake
+from resources.lake import Lake, quoted
 
 
 def last_days(as_of: date) -> list[date]:
@@ -30,11 +30,9 @@ def recent(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding
     """
     made = checksums_of(lake, model.features.table, last_days(as_of))
     fit = newest_made(made)
-    scores = {}
-    if store.exists(lake, store.predictions(model)):
-        reign = ledger.reign_on(lake, model.name, as_of)
-        live = [day for day in fit if reign and day > reign["as_of"]]
-        scores = sketches.of_days(lake, sketches.of_predictions(model), live)
+    scores = sketches.of_days(
+        lake, sketches.of_predictions(model), _scored(lake, model, as_of, fit)
+    )
     days = {day: {**t, **scores.get(day, {})} for day, t in _features(lake, model, fit).items()}
     shown = {day: made[day] for day in window(model, as_of) if day in made}
     other = [day for day in shown if day not in fit]
@@ -42,6 +40,23 @@ def recent(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding
         return days, ()
     reason = f"{model.features.table} was made by different dbt models ({made_by(shown)})"
     return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
+
+
+def _scored(lake: Lake, model: MlModel, as_of: date, days: Sequence[date]) -> list[date]:
+    """Return the days that the champion of `as_of` has predicted since it is live.
+
+    After a rollback into the past the days between are its own, and their rows another version's.
+    """
+    reign = ledger.reign_on(lake, model.name, as_of)
+    if reign is None or not store.exists(lake, store.predictions(model)):
+        return []
+    rows = lake.rows(
+        f"""select {quoted(model.time)} as day from {quoted("ml", store.predictions(model))}
+        where {quoted(model.time)} in (select unnest($days)) and {quoted(model.time)} > $decided
+        group by day having bool_and(version = $version) order by day""",
+        {"days": list(days), "decided": reign["as_of"], "version": reign["version"]},
+    )
+    return [row["day"] for row in rows]
 
 
 def doubtful(lake: Lake, model: MlModel, as_of: date, accepted: Sequence[Accepted]) -> Days:
