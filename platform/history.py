@@ -18,8 +18,8 @@ from declaration import Declaration, MlModel
 from declared import declared
 from errors import RunFailedError, SetupError
 from launch import fail_orphans, fail_unreachable, held_lock, launch
+from lifecycle.predictions import unscored
 from lifecycle.promotion import reconcile
-from lifecycle.scoring import unscored
 from plan import model_steps, months, over
 from resources.lake import Lake, lake_of
 from resources.registry import Registry, registry_of
