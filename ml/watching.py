@@ -4,7 +4,7 @@ The asset reads its days from the lake, `leeway replay` has them in memory: both
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -22,7 +22,10 @@ Days = Mapping[date, Table]
 
 @dataclass(frozen=True)
 class Check:
-    """One verdict of a day. ERROR leads to training, WARN is shown only."""
+    """One verdict of a day. ERROR leads to training, WARN is shown only.
+
+    sums: what the worst columns add up to, those that drive the alarm first; a loss has none.
+    """
 
     name: str
     passed: bool
@@ -31,6 +34,7 @@ class Check:
     threshold: float
     reason: str
     since: date | None = None  # first day of what the alarm is about
+    sums: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _check(name: str, state: AlarmState) -> Check:
     severity: Literal["ERROR", "WARN"] = (
         "ERROR" if state.calibrated and (state.harmful or not state.raised) else "WARN"
     )
-    values = (state.statistic, state.threshold, state.reason, state.since)
+    values = (state.statistic, state.threshold, state.reason, state.since, state.sums)
     return Check(name, not state.raised, severity, *values)
 
 

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import pytest
+from dagster import DailyPartitionsDefinition, materialize
 
 import ledger
+from assets.drift import CHECKS, drift_asset
 from errors import NoEvidenceError
 from lifecycle import acceptance, broken, deciding, monitoring, store
 from lifecycle.calibration import known_of
@@ -69,6 +71,29 @@ def test_a_shift_of_what_the_model_uses_is_an_alarm_with_its_column(history) -> 
     assert found.since is not None
     assert found.since >= days[0] - ONE_DAY
     assert check(history.watch(days[-1]), "features").passed
+
+
+def test_dagster_shows_of_every_check_its_numbers_and_what_drives_it(history, tmp_path) -> None:
+    days, model = until(history, 6), history.model
+    daily = DailyPartitionsDefinition(start_date=str(history.start), end_date="2024-06-01")
+    resources = {"lake": history.lake, "registry": history.registry}
+    with changed(history, days, "visits", "visits + 2"):
+        done = materialize(
+            [drift_asset(model, daily, tmp_path)], partition_key=str(days[-1]), resources=resources
+        )
+    shown = {each.check_name: each.metadata for each in done.get_asset_check_evaluations()}
+    assert set(shown) == set(CHECKS)
+    for metadata in shown.values():
+        assert {"statistic", "threshold", "since"} <= metadata.keys()
+    first = shown["features"]["columns"].records[0].data
+    assert first["column"] == "visits"
+    assert first["importance"] == 1
+    assert first["adds_up_to"] > shown["features"]["threshold"].value
+    assert first["distance"] > 0
+    assert [row.data["column"] for row in shown["prediction"]["columns"].records] == ["prediction"]
+    assert [row.data["column"] for row in shown["label"]["columns"].records] == ["repurchased"]
+    assert shown["performance"]["columns"].value == "none: it is about the loss"
+    assert shown["incidents"]["findings"].value == "no rows"
 
 
 def test_a_shift_of_what_the_model_does_not_use_is_only_shown(history) -> None:
