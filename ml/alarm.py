@@ -5,8 +5,8 @@ Source: E. S. Page, Continuous inspection schemes, Biometrika 41 (1954): one-sid
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -47,6 +47,7 @@ class AlarmState:
     calibrated: bool
     reason: str
     columns: tuple[str, ...] = ()  # what drives it, worst first
+    sums: Mapping[str, float] = field(default_factory=dict)  # of the worst columns, raised or not
     harmful: bool = True  # whether a model can be expected to suffer
 
     @property

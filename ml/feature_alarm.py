@@ -15,6 +15,7 @@ from ml.calibration import ENOUGH_DAYS, MERGED, SLACK, WEEK, Calibration, Table,
 from ml.merging import merge
 
 WATCHED_DAYS = 56  # how far back the sums are added up; what is up now has begun since
+SHOWN = 10  # columns whose sums are told although they are not over the threshold
 # A shift of 0.05 sd as W1 over the interquartile range, and as Jensen-Shannon distance.
 HARMLESS = {"number": 0.05 / 1.349, "category": 0.05 / math.sqrt(8)}
 # Of the most important column's; a column of pure noise was seen to get 0.08 from a small network.
@@ -50,6 +51,7 @@ def check(calibration: Calibration, days: Mapping[date, Table]) -> AlarmState:
         calibrated=calibration.calibrated,
         reason=_reason(calibration, sums, order[0], over, moved),
         columns=tuple(over),
+        sums={name: sums[name][-1] for name in dict.fromkeys((*over, *order[:SHOWN]))},
         harmful=any(harm.values()),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -24,13 +25,17 @@ class IncidentLimits:
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken thing: `value` crossed `limit`; `column` is None for the table as a whole."""
+    """One broken thing: `value` crossed `limit`; `column` is None for the table as a whole.
+
+    day: on which it was found alone, None for what several days show only together.
+    """
 
     name: str
     column: str | None
     reason: str
     value: float
     limit: float
+    day: date | None = None
 
 
 MOVES = ("constant", "unit change", "out of range")  # what a calendar does every day

@@ -4,11 +4,12 @@ The asset reads its days from the lake, `leeway replay` has them in memory: both
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 from ml import estimated, feature_alarm
+from ml.accepted import Accepted
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
 from ml.calibration import Table
 from ml.incident import Extremes, Finding, day_incidents, incidents
@@ -21,7 +22,10 @@ Days = Mapping[date, Table]
 
 @dataclass(frozen=True)
 class Check:
-    """One verdict of a day. ERROR leads to training, WARN is shown only."""
+    """One verdict of a day. ERROR leads to training, WARN is shown only.
+
+    sums: what the worst columns add up to, those that drive the alarm first; a loss has none.
+    """
 
     name: str
     passed: bool
@@ -30,6 +34,7 @@ class Check:
     threshold: float
     reason: str
     since: date | None = None  # first day of what the alarm is about
+    sums: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,13 @@ class Seen:
     losses: Sequence[DayLoss]
 
 
-def checks(known: Known, seen: Seen, findings: Sequence[Finding]) -> tuple[Check, ...]:
-    """Ask every alarm, and say whether the data are broken."""
+def checks(
+    known: Known, seen: Seen, findings: Sequence[Finding], accepted: Sequence[Accepted] = ()
+) -> tuple[Check, ...]:
+    """Ask every alarm, and say whether the data are broken.
+
+    accepted: what would be a finding of the window, had not a person said that the world is so.
+    """
     after = {day: table for day, table in seen.features.items() if day > known.features.last}
     labels = {day: table for day, table in seen.labels.items() if day > known.features.last}
     label = replace(feature_alarm.check(known.label, labels), calibrated=False)
@@ -58,7 +68,7 @@ def checks(known: Known, seen: Seen, findings: Sequence[Finding]) -> tuple[Check
         _check("label", label),
         _check("performance", performance(seen.losses, LossAlarmPolicy())),
         _check("estimated_performance", estimated.check(known.expected_loss, seen.unlabelled)),
-        _incident_check(findings),
+        _incident_check(findings, accepted),
     )
 
 
@@ -73,7 +83,7 @@ def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
             one_value_a_day=known.features.time_columns,
         )
         if findings:
-            found[day] = [replace(f, reason=f"{day}: {f.reason}") for f in findings]
+            found[day] = [replace(f, reason=f"{day}: {f.reason}", day=day) for f in findings]
     return found
 
 
@@ -120,10 +130,11 @@ def _check(name: str, state: AlarmState) -> Check:
     severity: Literal["ERROR", "WARN"] = (
         "ERROR" if state.calibrated and (state.harmful or not state.raised) else "WARN"
     )
-    values = (state.statistic, state.threshold, state.reason, state.since)
+    values = (state.statistic, state.threshold, state.reason, state.since, state.sums)
     return Check(name, not state.raised, severity, *values)
 
 
-def _incident_check(findings: Sequence[Finding]) -> Check:
-    reason = "; ".join(f.reason for f in findings) or "no data incident"
+def _incident_check(findings: Sequence[Finding], accepted: Sequence[Accepted]) -> Check:
+    wrong = [f.reason for f in findings] or ["no data incident"]
+    reason = "; ".join([*wrong, *map(str, accepted)])
     return Check("incidents", not findings, "WARN", float(len(findings)), 0.0, reason)

@@ -55,15 +55,25 @@ def accept(
     model: ModelName,
     days: Annotated[list[datetime], typer.Argument(metavar="DAY...", formats=FORMATS)],
     why: Annotated[str, typer.Option(help="what was looked at, and why the rows are right")],
+    onwards: Annotated[
+        bool,
+        typer.Option("--onwards", help="also from the first of the days on, until a new champion"),
+    ] = False,
 ) -> None:
     """Let models use days that the watch has found broken: the world has changed, not the data."""
-    from lifecycle import broken
+    from lifecycle import acceptance, broken
     from state import opened
 
     lake, declaration = opened()
-    chosen = sorted({day.date() for day in days})
-    broken.accept(lake, model_named(declaration, model), chosen, why)
-    say(f"{model}: {', '.join(map(str, chosen))} count again, from the next decision on")
+    named, chosen = model_named(declaration, model), sorted({day.date() for day in days})
+    if not onwards:
+        broken.accept(lake, named, chosen, why)
+        say(f"{model}: {', '.join(map(str, chosen))} count again, from the next decision on")
+        return
+    accepted, version = acceptance.accept_onwards(lake, named, chosen, why)
+    for each in accepted:
+        say(f"{model}: {each}")
+    say(f"no incident from the next watch on, until a newer champion than version {version}")
 
 
 @commands.command()

@@ -18,8 +18,8 @@ from declaration import Declaration, MlModel
 from declared import declared
 from errors import RunFailedError, SetupError
 from launch import fail_orphans, fail_unreachable, held_lock, launch
-from lifecycle.promotion import reconcile
-from lifecycle.scoring import unscored
+from lifecycle.alias import reconcile_all
+from lifecycle.predictions import unscored
 from plan import model_steps, months, over
 from resources.lake import Lake, lake_of
 from resources.registry import Registry, registry_of
@@ -51,9 +51,10 @@ class History:
         with held_lock(self.settings.home), telling(self.lake, self.settings):
             fail_orphans(self.instance, self.settings.home)
             fail_unreachable(self.instance, self.settings.home)
+            names = [model.name for model in self.declaration.models]
+            reconcile_all(self.lake, self.registry, names)
             self.load()
             for model in self.declaration.models:
-                reconcile(self.lake, self.registry, model)
                 self.score_again(model)
                 self.decide(model)
 

@@ -23,7 +23,7 @@ from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
 
 from claims import claim_runs
-from errors import RunFailedError, SetupError
+from errors import LeewayError, RunFailedError, SetupError
 from plan import GOING, ORPHAN_TAG
 from resources.mlflow_database import make_database
 from resources.room import shortage
@@ -87,8 +87,22 @@ def recover() -> None:
         try:
             with home_lock(home).acquire(timeout=0):
                 fail_orphans(instance, home)
+                follow_ledger()
         except Timeout:
             logger.warning("a `leeway run` works in %s: the daemon's runs wait for its steps", home)
+
+
+def follow_ledger() -> None:
+    """Point MLflow's aliases at what is live; where that cannot be done, say so and go on."""
+    from lifecycle.alias import crowned, reconcile_all
+    from resources.lake import lake_of
+    from resources.registry import registry_of
+
+    lake = lake_of(settings())
+    try:
+        reconcile_all(lake, registry_of(settings()), crowned(lake))
+    except LeewayError as error:  # the code location says so as well, and shows it
+        logger.warning("MLflow's aliases were not compared with the ledger: %s", error)
 
 
 def answers(server: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
 Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
-champions, incidents, alerts, locks, keys.
+champions, incidents, acceptances, alerts, locks, keys.
 """
 
 import json
@@ -28,6 +28,8 @@ TABLES = {
         written_at timestamp, status varchar, failures varchar""",
     "incidents": """model varchar, day date, reason varchar, built timestamp, accepted varchar,
         written_at timestamp""",
+    "acceptances": """model varchar, since date, version integer, name varchar,
+        column_name varchar, why varchar, written_at timestamp""",
     "checks": """model varchar, as_of date, name varchar, passed boolean, severity varchar,
         statistic double, threshold double, reason varchar, since date, version integer,
         written_at timestamp""",

@@ -126,7 +126,10 @@ def tainted(model: TaintedModel) -> list[tuple[str, str]]:
     """Return what of a model has used the days."""
     learned = [f"{v.version} ({v.kind}, {spans(v.learned)})" for v in model.versions if v.learned]
     judged = [f"{v.version} ({spans(v.judged)})" for v in model.versions if v.judged]
-    sets = dict.fromkeys(f"{v.training_set} of {v.as_of}" for v in model.versions)
+    alarms = [f"{v.version} ({spans(v.calibrated)})" for v in model.versions if v.calibrated]
+    sets = dict.fromkeys(
+        f"{v.training_set} of {v.as_of}" for v in model.versions if v.learned or v.judged
+    )
     decisions = [f"{day} ({', '.join(ways)})" for day, ways in model.decisions.items()]
     live = "none" if model.live is None else f"version {model.live}"
     return [
@@ -134,6 +137,8 @@ def tainted(model: TaintedModel) -> list[tuple[str, str]]:
         ("training sets", ", ".join(sets) or "none"),
         ("versions that learned from them", ", ".join(learned) or "none"),
         ("versions judged on them", ", ".join(judged) or "none"),
+        ("versions whose alarms compare with them", ", ".join(alarms) or "none"),
         ("predictions", spans(model.predictions)),
+        ("predictions of shadows", spans(model.shadow_predictions)),
         ("decisions", ", ".join(decisions) or "none"),
     ]

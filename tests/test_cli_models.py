@@ -1,4 +1,4 @@
-"""`leeway ledger`, `rollback` and `taint` as an operator types them, on a home of their own."""
+"""`leeway ledger`, `rollback`, `accept` and `taint` as typed, on a home of their own."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import ledger
 from cli import app
 from errors import LeewayError, NoEvidenceError, RollbackError, SetupError
 from lifecycle import champions
+from lifecycle.store import keep
 from resources.settings import settings
 from state import opened
 
@@ -65,6 +66,12 @@ def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
         (["rollback", MODEL, "--why", " "], RollbackError, "--why is empty"),
         (["rollback", MODEL, "--why", "x", "--to", "9"], RollbackError, "live before: 2"),
         (["rollback", MODEL, "--why", "x"], LeewayError, "version 2 cannot be loaded"),
+        (["accept", MODEL, "2024-05-01", "--why", "x"], NoEvidenceError, "is not broken"),
+        (
+            ["accept", MODEL, "2024-05-01", "--onwards", "--why", "x"],
+            NoEvidenceError,
+            "never watch",
+        ),
         (["taint", "order_line", "2024-05-01"], SetupError, "did you mean 'order_lines'"),
     ],
 )
@@ -85,3 +92,16 @@ def test_days_that_nothing_has_used_ask_for_their_repair_only(decided: None) -> 
     assert "materialize raw/order_lines 2024-05-01..2024-05-02" in told
     plan = json.loads(say("taint", "order_lines", "2024-05-02", "--json"))["plan"]
     assert [step["asset"] for step in plan] == ["raw/order_lines"]
+
+
+def test_a_lasting_change_is_accepted_by_what_was_found(decided: None) -> None:
+    lake, declaration = opened()
+    [model] = declaration.models
+    day = DAY + timedelta(days=10)
+    found = {"name": "unseen categories", "column": "country", "day": str(day)}
+    keep(lake, model, "drift", day, {"version": 4, "findings": [found]})
+    told = say("accept", MODEL, str(day), "--onwards", "--why", "we sell to Austria")
+    assert f"unseen categories of country accepted since {day}: we sell to Austria" in told
+    assert "until a newer champion than version 4" in told
+    [row] = lake.rows("select * from ledger.acceptances")
+    assert (row["since"], row["column_name"], row["version"]) == (day, "country", 4)

@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 from dagster import (
     DagsterEvent,
@@ -10,6 +12,7 @@ from dagster import (
 )
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+import ledger
 from errors import RunFailedError, SetupError
 from launch import (
     LAUNCHER_TAG,
@@ -20,6 +23,8 @@ from launch import (
     recover,
     run_id,
 )
+from resources.lake import lake_of
+from resources.registry import registry_of
 from resources.settings import settings
 
 
@@ -127,6 +132,36 @@ def test_a_daemon_that_starts_leaves_the_runs_of_a_working_command_alone(home) -
             recover()
         assert not instance.get_run_by_id(working).is_finished
         assert taken(instance) == 1
+
+
+def crown(version: int) -> None:
+    """Let the ledger of the home say that a version is live."""
+    lake = lake_of(settings())
+    ledger.prepare(lake)
+    row = {"version": version, "action": "promoted", "by": "gate", "why": "better"}
+    ledger.put(lake, "champions", {"model": "shop", "as_of": date(2024, 5, version)}, row)
+
+
+def test_a_daemon_that_starts_points_mlflow_at_what_the_ledger_says_is_live(home) -> None:
+    registry = registry_of(settings())
+    with DagsterInstance.from_config(str(settings().dagster_home)):
+        client = registry.client
+        client.create_registered_model("shop")
+        for _ in range(2):
+            client.create_model_version("shop", "file:///nowhere")
+        registry.point("shop", 1)
+        crown(1)
+        crown(2)
+        recover()
+    assert registry.pointed("shop") == 2
+
+
+def test_a_daemon_starts_without_mlflow_and_says_what_may_be_wrong(home, caplog) -> None:
+    crown(1)  # of a model that MLflow does not know
+    with DagsterInstance.from_config(str(settings().dagster_home)):
+        recover()
+    assert "shop: MLflow's alias may not be what is live" in caplog.text
+    assert "the next start tries again" in caplog.text
 
 
 @pytest.mark.parametrize("end", [fail_orphans, fail_unreachable])

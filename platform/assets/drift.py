@@ -36,6 +36,7 @@ CHECKS = {
     "Blind to concept drift.",
     "incidents": "No day of the window is broken. Nothing is trained on one that is.",
 }
+LOSSES = ("performance", "estimated_performance")
 
 
 def drift_asset(
@@ -73,7 +74,7 @@ def drift_asset(
                 "columns": columns(found),
                 **plotted(found),
             },
-            check_results=[verdict(check) for check in found.checks],
+            check_results=[verdict(check, found) for check in found.checks],
         )
 
     return drift
@@ -93,8 +94,8 @@ def plotted(found: Watch) -> dict[str, Any]:
     }
 
 
-def verdict(check: Check) -> AssetCheckResult:
-    """Return a day's check as Dagster shows it."""
+def verdict(check: Check, found: Watch) -> AssetCheckResult:
+    """Return a day's check as Dagster shows it: numbers, and what drives them."""
     return AssetCheckResult(
         check_name=check.name,
         passed=check.passed,
@@ -104,5 +105,28 @@ def verdict(check: Check) -> AssetCheckResult:
             "statistic": check.statistic,
             "threshold": check.threshold,
             "since": str(check.since or ""),
+            **driven_by(check, found),
         },
     )
+
+
+def driven_by(check: Check, found: Watch) -> dict[str, MetadataValue]:
+    """Return the columns that drive an alarm, worst first, or the findings of an incident."""
+    if check.name == "incidents":
+        return {"findings": table([vars(finding) for finding in found.findings])}
+    if check.name in LOSSES:
+        return {"columns": MetadataValue.text("none: it is about the loss")}
+    scores = {column.column: column.score for column in found.columns}
+    return {
+        "columns": table(
+            [
+                {
+                    "column": name,
+                    "adds_up_to": total,
+                    "importance": found.importance.get(name),
+                    "distance": scores.get(name),
+                }
+                for name, total in check.sums.items()
+            ]
+        )
+    }

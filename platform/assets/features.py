@@ -29,7 +29,7 @@ from assets.metadata import table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle.scoring import withdraw
+from lifecycle.predictions import withdraw
 from lifecycle.tested import untested
 from resources.lake import Lake
 

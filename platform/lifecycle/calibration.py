@@ -59,11 +59,16 @@ def reference_days(lake: Lake, model: MlModel, last: date, snapshot: int) -> lis
 
     Of days that different dbt models have made only those of the newest count.
     """
-    days = days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
+    days = reference_span(last)
     unfit = unfit_days(lake, model, days, snapshot)
     used = without(days, {*blocked_days(lake, model, snapshot), *unfit})
     made = checksums_of(lake, model.features.table, used, snapshot)
     return newest_made(made)
+
+
+def reference_span(last: date) -> list[date]:
+    """Return the days that a reference up to `last` may have."""
+    return days_between(last - timedelta(days=REFERENCE_DAYS - 1), last)
 
 
 def chunks(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) -> Iterator[pa.Table]:

@@ -1,6 +1,6 @@
 """Watch a champion: features, predictions and losses of a day against what it was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,22 +8,23 @@ from pathlib import Path
 import duckdb
 
 import ledger
-from assets.partitions import days_between
 from commit_points import reached
 from declaration import MlModel
 from errors import NoEvidenceError
-from lifecycle import sketches, store
-from lifecycle.broken import accepted_days
+from lifecycle import store
+from lifecycle.acceptance import in_force
+from lifecycle.broken import Builds, accepted_days, builds_of
 from lifecycle.broken import keep as keep_broken
 from lifecycle.calibration import known_of, label_days
 from lifecycle.losses import losses
 from lifecycle.quality import held_findings
 from lifecycle.reports import publish
-from lifecycle.tested import checksums_of, failed_findings, made_by, newest_made, window
+from lifecycle.tested import failed_findings, window
+from lifecycle.watched import doubtful, recent
+from ml.accepted import Accepted, apart
 from ml.drift import ColumnDrift, measure
-from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
-from ml.known import PREDICTION
+from ml.known import PREDICTION, Known
 from ml.merging import merge_tables
 from ml.watching import (
     Check,
@@ -56,6 +57,15 @@ class Watch:
     report_url: str
 
 
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with days seen alone, with the window, and what of it a person has accepted."""
+
+    alone: Mapping[date, Sequence[Finding]]
+    findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...]
+
+
 def watch(
     lake: Lake, registry: Registry, model: MlModel, as_of: date, workspace: Path | None = None
 ) -> Watch:
@@ -68,61 +78,58 @@ def watch(
     if version is None:
         raise NoEvidenceError(f"{model.name}: no champion on {as_of}, so there is nothing to watch")
     known = known_of(registry, _run_of(lake, model, version))
-    days, mixed = _days(lake, model, as_of)
+    accepted, builds = in_force(lake, model, version), builds_of(lake, model)
+    days, mixed = recent(lake, model, as_of)
     current = {day: days[day] for day in window(model, as_of) if day in days}
-    accepted = accepted_days(lake, model)
-    alone = {day: f for day, f in broken(known, days).items() if day not in accepted}
-    strange = {day: table for day, table in current.items() if day not in accepted}
-    findings = held_findings(lake, as_of, model.drift.window_days) + mixed
-    findings += failed_findings(lake, model, as_of)
-    findings += tuple(finding for day in current for finding in alone.get(day, ()))
-    if strange:
-        findings += broken_together(known, strange, findings)
-    if not current and not findings:
+    looked = {**doubtful(lake, model, as_of, accepted), **days}
+    told = held_findings(lake, as_of, model.drift.window_days) + mixed
+    told += failed_findings(lake, model, as_of)
+    wrong = _wrong(known, looked, current, told, as_of, accepted, accepted_days(lake, model))
+    if not current and not wrong.findings:
         raise NoEvidenceError(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = sound(days, alone)
-    verdicts = checks(known, _seen(lake, model, as_of, healthy), findings)
+    healthy = sound(looked, wrong.alone)
+    compared = {day: table for day, table in healthy.items() if day in days}
+    seen = _seen(lake, model, as_of, compared)
+    verdicts = checks(known, seen, wrong.findings, wrong.accepted)
     merged = merge_tables(current.values())
     reference = reference_of(known, merged)
     report = measure(reference, {name: merged[name] for name in reference if name in merged})
     url = publish(registry, model, as_of, reference, merged, report, workspace)
-    found = Watch(version, verdicts, findings, report.columns, known.features.importance, url)
+    importance = known.features.importance
+    found = Watch(version, verdicts, wrong.findings, report.columns, importance, url)
     reached("report-published")
-    reasons = {day: "; ".join(f.reason for f in alone[day]) for day in days if day not in healthy}
-    _keep(lake, model, as_of, found, days, reasons)
+    reasons = {
+        day: "; ".join(f.reason for f in wrong.alone[day]) for day in looked if day not in healthy
+    }
+    _keep(lake, model, as_of, found, {day: builds.get(day) for day in looked}, reasons)
     return found
 
 
-def _days(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding, ...]]:
-    """Return sketches of the days that may be compared, and a finding where code has changed.
-
-    Days that two versions of a feature have made do not compare: only the newest version's days
-    count, and nothing is trained on what they show until the others have been built again. Nor do
-    the predictions of another champion: only days on which this one was live have any.
-    """
-    wanted = days_between(as_of - timedelta(days=WATCHED_DAYS - 1), as_of)
-    made = checksums_of(lake, model.features.table, wanted)
-    fit = newest_made(made)
-    scores = {}
-    if store.exists(lake, store.predictions(model)):
-        reign = ledger.reign_on(lake, model.name, as_of)
-        live = [day for day in fit if reign and day > reign["as_of"]]
-        scores = sketches.of_days(lake, sketches.of_predictions(model), live)
-    found = sketches.of_days(lake, sketches.of_features(model), fit)
-    shown = {
-        day: {n: s for n, s in table.items() if n not in model.features.exclude}
-        for day, table in found.items()
-    }
-    days = {day: {**table, **scores.get(day, {})} for day, table in shown.items()}
-    recent = {day: made[day] for day in window(model, as_of) if day in made}
-    other = [day for day in recent if day not in fit]
-    if not other:
-        return days, ()
-    reason = f"{model.features.table} was made by different dbt models ({made_by(recent)})"
-    return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
+def _wrong(
+    known: Known,
+    looked: Days,
+    current: Days,
+    told: tuple[Finding, ...],
+    as_of: date,
+    accepted: Sequence[Accepted],
+    as_they_are: Collection[date],
+) -> Wrong:
+    """Return what is wrong beside what was `told`; as_they_are: days that a person has accepted."""
+    alone, covered = {}, set()
+    for day, found in broken(known, looked).items():
+        left, by = apart([] if day in as_they_are else found, accepted, as_of)
+        covered |= by if day in current else set()
+        if left:
+            alone[day] = left
+    findings = told + tuple(finding for day in current for finding in alone.get(day, ()))
+    strange = {day: table for day, table in current.items() if day not in as_they_are}
+    if strange:
+        left, by = apart(broken_together(known, strange, findings), accepted, as_of)
+        findings, covered = (*findings, *left), covered | by
+    return Wrong(alone, findings, tuple(sorted(covered, key=str)))
 
 
 def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:
@@ -143,7 +150,12 @@ def _run_of(lake: Lake, model: MlModel, version: int) -> str:
 
 
 def _keep(
-    lake: Lake, model: MlModel, as_of: date, found: Watch, days: Days, reasons: Mapping[date, str]
+    lake: Lake,
+    model: MlModel,
+    as_of: date,
+    found: Watch,
+    looked: Builds,
+    reasons: Mapping[date, str],
 ) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
     reached("drift-kept")
@@ -153,7 +165,8 @@ def _keep(
         connection.execute("delete from ledger.checks where model = ? and as_of = ?", key)
         for check in found.checks:
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
+            del row["sums"]  # the document has them
             ledger.insert(connection, "checks", row)
-        keep_broken(connection, model, list(days), reasons)
+        keep_broken(connection, model, looked, reasons)
 
     lake.transact(write)

@@ -9,6 +9,7 @@ import ledger
 from commit_points import reached
 from declaration import MlModel
 from lifecycle import calibration, candidate, champions, evaluation, store, training_set
+from lifecycle.alias import reconcile
 from lifecycle.splits import decided_on, windows_of
 from ml import gate, splits
 from ml.evidence import Evidence, Learned, Scored
@@ -27,7 +28,7 @@ def judge(
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
     trained = candidate.versions(lake, model, manifest, "candidate")
     if found and found["candidate"] in {row["version"] for row in trained.values()}:
-        reconcile(lake, registry, model)
+        reconcile(lake, registry, model.name)
         return found
     document = store.kept(lake, model, evaluation.WHAT, as_of)
     shown = evidence(lake, model, manifest, document)
@@ -50,15 +51,8 @@ def judge(
     key = {"model": model.name, "as_of": as_of}
     champions.keep_verdict(lake, key, kept, rival=manifest["champion"])
     reached("promotion-kept")
-    reconcile(lake, registry, model)
+    reconcile(lake, registry, model.name)
     return ledger.verdict_on(lake, model.name, as_of) or {}
-
-
-def reconcile(lake: Lake, registry: Registry, model: MlModel) -> None:
-    """Point MLflow's alias at what the ledger says is live; a crash may have come between."""
-    live = ledger.champion_on(lake, model.name, date.max)
-    if live is not None and registry.pointed(model.name) != live:
-        registry.point(model.name, live)
 
 
 def evidence(

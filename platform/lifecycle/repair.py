@@ -51,8 +51,14 @@ def _source(found: Taint, declaration: Declaration) -> Iterator[Step]:
 def _model(found: Taint, model: TaintedModel) -> Iterator[Step]:
     why = f"{found.table} {spans(found.days)} was wrong"
     if model.live_is_tainted and model.clean:
+        only = (
+            f": version {model.clean[0]} was rolled back itself, and no other is left, so see why"
+            if model.clean[0] in model.rolled_back
+            else ""
+        )
         yield Step(
-            what=f"go back from version {model.live} to the newest that has not learned from them",
+            what=f"go back from version {model.live} to the newest that has not learned from "
+            f"them{only}",
             command=f'leeway rollback {model.model} --to {model.clean[0]} --why "{why}"',
         )
     elif model.live_is_tainted:

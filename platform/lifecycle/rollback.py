@@ -16,8 +16,8 @@ from commit_points import reached
 from declaration import MlModel
 from errors import RegistryError, RollbackError
 from lifecycle import store, trial
+from lifecycle.alias import reconcile
 from lifecycle.champions import ROLLED_BACK, Row, crown, history_of, in_force, named
-from lifecycle.promotion import reconcile
 from ml.trial import Ruling, rule
 from resources.lake import Lake
 from resources.registry import Registry
@@ -48,7 +48,7 @@ def by_rule(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Ruli
         return None
     reign = ledger.reign_on(lake, model.name, as_of + timedelta(days=1))
     if reign and reign["as_of"] == as_of:
-        reconcile(lake, registry, model)
+        reconcile(lake, registry, model.name)
     found = trial.trial_of(model, reign)
     if found is None or not store.exists(lake, store.scoring(model)):
         return None
@@ -62,7 +62,7 @@ def by_rule(lake: Lake, registry: Registry, model: MlModel, as_of: date) -> Ruli
         key = {"model": model.name, "as_of": as_of, "version": found.shadow}
         _by_rule(lake, key, found.version, ruling.why)
         reached("rollback-kept")
-        reconcile(lake, registry, model)
+        reconcile(lake, registry, model.name)
     return ruling
 
 
@@ -103,7 +103,7 @@ def by_operator(
 
     lake.transact(write)
     reached("rollback-kept")
-    reconcile(lake, registry, model)
+    reconcile(lake, registry, model.name)
     return RolledBack(target, now["version"], day + timedelta(days=1), newest["as_of"])
 
 

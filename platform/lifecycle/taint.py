@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-import ledger
 from chronicle import manifest_for
 from declaration import Declaration, MlModel, choose
 from errors import SetupError
 from lifecycle import store, training_set
-from lifecycle.champions import history_of
-from lifecycle.tested import window
+from lifecycle.calibration import reference_span
+from lifecycle.champions import ROLLED_BACK, Row, history_of
+from lifecycle.taint_decisions import Used, decisions_of
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
@@ -34,7 +34,10 @@ class Reach(BaseModel):
 
 
 class TaintedVersion(BaseModel):
-    """A version, and the tainted days that it learned from and was judged on."""
+    """A version, and the tainted days that it learned from and was judged on.
+
+    calibrated: those of the reference of its alarms, where it was ever live.
+    """
 
     version: int
     kind: str
@@ -42,16 +45,22 @@ class TaintedVersion(BaseModel):
     training_set: str
     learned: list[date]
     judged: list[date]
+    calibrated: list[date]
 
 
 class TaintedModel(BaseModel):
-    """What of one model is tainted; `clean` are the versions that it can go back to."""
+    """What of one model is tainted; `clean` are the versions that it can go back to, best first.
+
+    rolled_back: those of them that were gone back from, and not to since; they come last.
+    """
 
     model: str
     live: int | None
     clean: list[int]
+    rolled_back: list[int]
     versions: list[TaintedVersion]
     predictions: list[date]
+    shadow_predictions: list[date]
     decisions: dict[date, list[str]]
 
     @property
@@ -155,72 +164,80 @@ def of_model(
 ) -> TaintedModel:
     """Return what of a model has used tainted days of its features and labels."""
     features = tainted.get(model.features.table, set())
-    either = features | tainted.get(model.label.table, set())
+    used = Used(features, tainted.get(model.label.table, set()))
+    history = history_of(lake, model.name)
+    lived = list(dict.fromkeys(row["version"] for row in reversed(history)))
     query = "select * from ledger.versions where model = ? order by version"
     versions = [
-        of_version(lake, registry, model, row, either) for row in lake.rows(query, [model.name])
+        of_version(lake, registry, model, row, used.either, row["version"] in lived)
+        for row in lake.rows(query, [model.name])
     ]
     learned = {each.version for each in versions if each.learned}
-    lived = dict.fromkeys(row["version"] for row in reversed(history_of(lake, model.name)))
-    live = next(iter(lived), None)
+    lost, live = given_up(history), next(iter(lived), None)
+    clean = [version for version in lived if version not in learned and version != live]
+    clean.sort(key=lambda version: version in lost)  # of equals the newest stays first
     return TaintedModel(
         model=model.name,
         live=live,
-        clean=[version for version in lived if version not in learned and version != live],
-        versions=[each for each in versions if each.learned or each.judged],
-        predictions=_predictions(lake, model, features, learned),
-        decisions=_decisions(lake, model, features, either, learned),
+        clean=clean,
+        rolled_back=[version for version in clean if version in lost],
+        versions=[each for each in versions if each.learned or each.judged or each.calibrated],
+        predictions=_predicted(lake, model, store.predictions(model), features, learned),
+        shadow_predictions=_predicted(lake, model, store.shadow(model), features, learned),
+        decisions=decisions_of(lake, model, history, used, versions),
     )
 
 
+def given_up(history: Sequence[Row]) -> set[int]:
+    """Return the versions that were gone back from, and not to since; history: oldest first."""
+    lost: set[int] = set()
+    for row in history:
+        if row["action"] == ROLLED_BACK:
+            lost.add(row["previous"])
+        lost.discard(row["version"])
+    return lost
+
+
 def of_version(
-    lake: Lake, registry: Registry, model: MlModel, row: dict[str, Any], days: Days
+    lake: Lake,
+    registry: Registry,
+    model: MlModel,
+    row: dict[str, Any],
+    days: Days,
+    was_live: bool,
 ) -> TaintedVersion:
-    """Return the tainted days of a version's training set."""
+    """Return the tainted days of a version's training set, and of the reference of its alarms.
+
+    Days that the training set left out are in neither of its parts; the reference left out more
+    days than it names, so it may have fewer.
+    """
     manifest = manifest_for(lake, registry, model, row)
     left_out = {*manifest["blocked_days"], *manifest["unfit_days"]}
     kept = {day for day in days if day.isoformat() not in left_out}
-    learned = set(training_set.learned_days(manifest, row["recipe"], row["kind"]))
+    learned = training_set.learned_days(manifest, row["recipe"], row["kind"])
+    reference = reference_span(max(learned)) if was_live and learned else []
     return TaintedVersion(
-        learned=sorted(kept & learned),
+        learned=sorted(kept & set(learned)),
         judged=sorted(kept & {date.fromisoformat(day) for day in manifest["test_days"]}),
+        calibrated=sorted(kept & set(reference)),
         **{name: row[name] for name in ("version", "kind", "as_of", "training_set")},
     )
 
 
-def _predictions(lake: Lake, model: MlModel, features: Days, versions: set[int]) -> list[date]:
+def _predicted(
+    lake: Lake, model: MlModel, table: str, features: Days, versions: set[int]
+) -> list[date]:
     """Return the days that were predicted from tainted features or by tainted versions."""
-    if not store.exists(lake, store.predictions(model)):
+    if not store.exists(lake, table):
         return []
     time = quoted(model.time)
     rows = lake.rows(
-        f"""select distinct {time} as day from {quoted("ml", store.predictions(model))}
+        f"""select distinct {time} as day from {quoted("ml", table)}
         where {time} in (select unnest(?::date[])) or version in (select unnest(?::integer[]))
         order by 1""",
         [list(features), list(versions)],
     )
     return [row["day"] for row in rows]
-
-
-def _decisions(
-    lake: Lake, model: MlModel, features: Days, either: Days, versions: set[int]
-) -> dict[date, list[str]]:
-    """Return the decision days whose evidence used tainted days, and by which way."""
-    query = "select as_of from ledger.decisions where model = ? order by as_of"
-    found = {}
-    for day in (row["as_of"] for row in lake.rows(query, [model.name])):
-        reign = ledger.reign_on(lake, model.name, day)
-        matured = day - timedelta(days=model.label.horizon_days)
-        since = ledger.live_from(reign) if reign else date.min
-        ways = {
-            "features of its window": bool(features & set(window(model, day))),
-            "losses": bool(reign) and any(since <= used <= matured for used in either),
-            "its champion": bool(reign) and reign["version"] in versions if reign else False,
-            "matured rows": reign is None and any(used <= matured for used in either),
-        }
-        if any(ways.values()):
-            found[day] = [way for way, used in ways.items() if used]
-    return found
 
 
 def spans(days: Sequence[date]) -> str:

@@ -179,11 +179,13 @@ class Registry(ConfigurableResource):
 
     def point(self, model: str, version: int) -> None:
         """Move the champion's alias to what the ledger says is live."""
-        self.client.set_registered_model_alias(model, CHAMPION, str(version))
+        with self._answering(f"the alias of {model}"):
+            self.client.set_registered_model_alias(model, CHAMPION, str(version))
 
     def pointed(self, model: str) -> int | None:
         """Return the version that the champion's alias names, or None."""
-        aliases = self.client.get_registered_model(model).aliases
+        with self._answering(f"the alias of {model}"):
+            aliases = self.client.get_registered_model(model).aliases
         return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
     def version_url(self, model: str, version: int) -> str:

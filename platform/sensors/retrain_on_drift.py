@@ -55,7 +55,9 @@ def retrain_on_drift(model: MlModel) -> SensorDefinition:
         job_name=f"{model.name}_training",
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description=f"Trains {model.name} when a check failed with ERROR on the newest day.",
+        description=f"Trains {model.name} when its newest decision is `retrain`: a drift check "
+        "failed with ERROR, today or on a day that had to wait; features are made by other SQL; a "
+        "challenger is due; or there is enough to learn a first model from.",
     )
     def evaluate(context: SensorEvaluationContext, lake: Lake) -> RunRequest | SkipReason:
         mine = RunsFilter(job_name=f"{model.name}_training", tags={MODEL_TAG: model.name})

@@ -10,7 +10,7 @@ import pytest
 
 import ledger
 from errors import NoEvidenceError, UnsoundRowsError
-from lifecycle import calibration, scoring, training_set
+from lifecycle import calibration, predictions, training_set
 from lifecycle.losses import losses
 from lifecycle.tested import failed_findings, unfit_days
 
@@ -105,14 +105,14 @@ def test_a_failed_day_is_not_scored_and_the_others_are(history) -> None:
         assert done.skipped == {day: "customer_features failed in_range_visits (3 rows)"}
         assert (done.rows, done.days) == (1600, 2)
         assert predicted(history, day) == 0
-        assert scoring.unscored(history.lake, history.model, history.start, history.last) == []
-    left = scoring.unscored(history.lake, history.model, history.start, history.last)
+        assert predictions.unscored(history.lake, history.model, history.start, history.last) == []
+    left = predictions.unscored(history.lake, history.model, history.start, history.last)
     assert left == [day]
     history.score(day, day)
     history.measure(day, day)
     assert predicted(history, day) == 800
     before = (history.start, day - ONE_DAY)
-    assert scoring.unscored(history.lake, history.model, *before) == []
+    assert predictions.unscored(history.lake, history.model, *before) == []
 
 
 def predicted(world, day: date) -> int:
@@ -124,9 +124,9 @@ def test_predictions_of_a_day_that_fails_later_are_withdrawn_with_their_loss(his
     day = history.last - 10 * ONE_DAY
     measured = "select count(*) as rows from ml.repeat_purchase_performance where as_of = ?"
     assert history.lake.rows(measured, [day])[0]["rows"] == 1
-    assert scoring.withdraw(history.lake, history.model, [day]) == 800
+    assert predictions.withdraw(history.lake, history.model, [day]) == 800
     assert predicted(history, day) == history.lake.rows(measured, [day])[0]["rows"] == 0
-    assert scoring.withdraw(history.lake, history.model, [day]) == 0
+    assert predictions.withdraw(history.lake, history.model, [day]) == 0
     history.score(day, day)
     history.measure(day, day)
     assert predicted(history, day) == 800

@@ -23,7 +23,9 @@ from errors import LeewayError, RollbackError
 from examples import schema
 from lifecycle import champions, rollback
 from lifecycle.store import encoded
+from lifecycle.watched import recent
 from ml.estimators import estimator
+from ml.known import PREDICTION
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import NoTracker
 from resources.settings import CHECKOUT
@@ -389,6 +391,24 @@ def test_an_operator_goes_back_to_the_champion_before(promoted) -> None:
 def go_back(made: OnTrial, why: str, **chosen):
     world = made.world
     return rollback.by_operator(world.lake, world.registry, world.model, why, **chosen)
+
+
+def test_after_a_rollback_into_the_past_predictions_of_the_version_that_went_are_not_watched(
+    turned,
+) -> None:
+    lake, model, day = turned.world.lake, turned.world.model, CROWNED + 8 * ONE_DAY
+    assert watched_scores(turned, day) == [CROWNED + n * ONE_DAY for n in range(1, 9)]
+    turned.decided(day)
+    go_back(turned, "worse", as_of=CROWNED + 3 * ONE_DAY)
+    assert ledger.champion_on(lake, NAME, day) == turned.versions.good
+    assert watched_scores(turned, day) == []
+    assert len(recent(lake, model, day)[0]) == 12  # features of every day
+
+
+def watched_scores(made: OnTrial, day: date) -> list[date]:
+    """The days whose predictions a watch of a day looks at."""
+    days, _ = recent(made.world.lake, made.world.model, day)
+    return [day for day, table in days.items() if PREDICTION in table]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from errors import SetupError
 from examples import replace_days
 from lifecycle import champions, training_set
 from lifecycle.repair import plan
-from lifecycle.store import keep
+from lifecycle.store import keep, kept
 from lifecycle.taint import as_json, spans, taint
 from shown_models import show_taint
 
@@ -145,11 +145,12 @@ def test_a_day_of_the_training_taints_versions_predictions_and_decisions(world, 
     found, steps = follow(FEATURES, day)
     [model] = found.models
     assert versions(found) == [2]
-    assert {each.training_set for each in model.versions} == {manifest["id"]}
+    assert {each.training_set for each in model.versions if each.learned} == {manifest["id"]}
+    assert [each.version for each in model.versions if each.calibrated] == [2, 3]
     assert len(model.predictions) == (world.last - world.first_decision).days
     assert model.decisions == {
         world.first_decision: ["matured rows"],
-        world.last: ["its champion"],
+        world.last: ["its champion", "the reference of its alarms"],
     }
     assert (model.live, model.live_is_tainted) == (3, False)
     assert [step.asset for step in steps] == ["features/customer_features"]
@@ -194,8 +195,95 @@ def test_where_no_clean_version_was_ever_live_the_plan_trains_again(world, follo
 def test_a_day_that_only_the_window_has_seen_asks_for_nothing_but_its_repair(world, follow) -> None:
     found, steps = follow(FEATURES, world.last)
     assert (versions(found), found.models[0].predictions) == ([], [world.last])
-    assert found.models[0].decisions == {world.last: ["features of its window"]}
+    assert found.models[0].decisions == {world.last: ["features"]}
     assert not any(step.command for step in steps)
+
+
+def test_a_decision_reads_all_the_days_that_its_alarms_add_up(world, follow) -> None:
+    day = world.last - 55 * ONE_DAY
+    assert follow(FEATURES, day)[0].models[0].decisions[world.last][0] == "features"
+    assert follow(LABELS, day)[0].models[0].decisions[world.last][0] == "labels"
+    before = follow(FEATURES, day - ONE_DAY)[0].models[0].decisions.get(world.last, [])
+    assert "features" not in before
+
+
+def test_a_version_whose_alarms_compare_with_them_is_named_and_not_gone_back_from(
+    world, follow
+) -> None:
+    manifest = training_set.build(world.lake, world.model, world.first_decision)
+    later = kept(world.lake, world.model, training_set.WHAT, world.last)
+    refit = training_set.learned_days(manifest, "window", "refit")
+    learned = {*refit, *training_set.learned_days(manifest, "window", "candidate")}
+    learned |= set(training_set.learned_days(later, "window", "candidate"))
+    day = next(refit[-1] - n * ONE_DAY for n in range(9) if refit[-1] - n * ONE_DAY not in learned)
+    found, steps = follow(FEATURES, day)
+    assert versions(found) == []
+    assert [each.version for each in found.models[0].versions if each.calibrated] == [2, 3]
+    assert not any(step.command for step in steps)
+
+
+@pytest.fixture
+def reigns(world):
+    """A function that adds rows of `ledger.champions`, which are gone after the test."""
+    before = [row["written_at"] for row in champions.history_of(world.lake, world.model.name)]
+
+    def added(day: date, version: int, previous: int, action: str) -> None:
+        key = {"model": world.model.name, "as_of": day, "version": version}
+        row = {**key, "previous": previous, "action": action, "by": "rule", "why": "worse"}
+        world.lake.transact(lambda connection: ledger.insert(connection, "champions", row))
+
+    yield added
+    forget = "delete from ledger.champions where written_at not in (select unnest(?::timestamp[]))"
+    world.lake.transact(lambda connection: connection.execute(forget, [before]))
+
+
+def test_a_version_that_was_rolled_back_is_the_last_to_go_back_to(world, follow, reigns) -> None:
+    day = world.last + ONE_DAY
+    reigns(day, 1, 3, "promoted")
+    reigns(day + ONE_DAY, 2, 1, "rolled back")
+    wrong = trained_on(training_set.build(world.lake, world.model, world.first_decision), "refit")
+    found, steps = follow(FEATURES, wrong[3])
+    assert (found.models[0].live, found.models[0].clean) == (2, [3, 1])
+    assert found.models[0].rolled_back == [1]
+    [back] = [step.command for step in steps if step.command]
+    assert back.startswith("leeway rollback repeat_purchase --to 3")
+    found, steps = follow(FEATURES, wrong[3], world.flip + 3 * ONE_DAY)
+    assert found.models[0].clean == [1]
+    assert "version 1 was rolled back itself, and no other is left" in steps[1].what
+
+
+def test_after_a_rollback_losses_of_the_earlier_reign_count_and_decisions_keep_who_was_live(
+    world, follow, reigns
+) -> None:
+    early = world.first_decision + 3 * ONE_DAY
+    label = early + 20 * ONE_DAY  # older than what the label alarm adds up by then
+    later = world.last + 60 * ONE_DAY
+    row = {"kind": "none", "lane": "normal", "reasons": "[]", "evidence": "{}"}
+    key = {"model": world.model.name, "as_of": later}
+    ledger.put(world.lake, "decisions", key, row)
+    reigns(world.last + 5 * ONE_DAY, 2, 3, "rolled back")
+    found, _ = follow(LABELS, label)
+    assert "losses" in found.models[0].decisions[later]
+    decided, _ = follow(FEATURES, world.flip + 3 * ONE_DAY)  # what version 3 has learned from
+    assert "its champion" in decided.models[0].decisions[later]
+    forget = "delete from ledger.decisions where as_of = ?"
+    world.lake.transact(lambda connection: connection.execute(forget, [later]))
+
+
+def test_what_a_shadow_has_predicted_and_its_trial_are_named(world, follow) -> None:
+    days = [world.last + n * ONE_DAY for n in (1, 2)]
+    rows = pa.table({"as_of": days, "version": pa.array([2, 2], pa.int32())})
+    name = f"{world.model.name}_shadow"
+    replace_days(world.lake, name, days, rows, "as_of", "as_of date, version integer")
+    row = {"kind": "none", "lane": "normal", "reasons": "[]", "evidence": "{}"}
+    key = {"model": world.model.name, "as_of": days[1]}
+    ledger.put(world.lake, "decisions", key, row)
+    manifest = training_set.build(world.lake, world.model, world.first_decision)
+    found, _ = follow(FEATURES, trained_on(manifest, "refit")[3])
+    assert found.models[0].shadow_predictions == days
+    assert "its trial" in found.models[0].decisions[days[1]]
+    forget = "delete from ledger.decisions where as_of = ?"
+    world.lake.transact(lambda connection: connection.execute(forget, [days[1]]))
 
 
 def test_an_unknown_table_is_refused_with_those_that_there_are(world, follow) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
+from dagster import DailyPartitionsDefinition, materialize
 
 import ledger
+from assets.drift import CHECKS, drift_asset
 from errors import NoEvidenceError
-from lifecycle import broken, monitoring
+from lifecycle import acceptance, broken, deciding, monitoring, store
 from lifecycle.calibration import known_of
 from lifecycle.quality import blocked_days
+from resources.lake import quoted
 
 ONE_DAY = timedelta(days=1)
 
@@ -18,14 +21,20 @@ ONE_DAY = timedelta(days=1)
 @contextmanager
 def changed(world, days: list[date], column: str, formula: str) -> Iterator[None]:
     """Features of `days` built with another formula, and then again as they were."""
-    before = world.lake.read(
-        "select * from features.customer_features where as_of in (select unnest(?))", [days]
-    )
+    before = rows_of(world, days)
     build(world, days, f"select * replace ({formula} as {column}) from rows", before)
     try:
         yield
     finally:
         build(world, days, "select * from rows", before)
+        for table in ("incidents", "acceptances"):
+            world.lake.transact(lambda c, name=table: c.execute(f"delete from ledger.{name}"))
+
+
+def rows_of(world, days: list[date]):
+    return world.lake.read(
+        "select * from features.customer_features where as_of in (select unnest(?))", [days]
+    )
 
 
 def build(world, days: list[date], query: str, rows) -> None:
@@ -62,6 +71,29 @@ def test_a_shift_of_what_the_model_uses_is_an_alarm_with_its_column(history) -> 
     assert found.since is not None
     assert found.since >= days[0] - ONE_DAY
     assert check(history.watch(days[-1]), "features").passed
+
+
+def test_dagster_shows_of_every_check_its_numbers_and_what_drives_it(history, tmp_path) -> None:
+    days, model = until(history, 6), history.model
+    daily = DailyPartitionsDefinition(start_date=str(history.start), end_date="2024-06-01")
+    resources = {"lake": history.lake, "registry": history.registry}
+    with changed(history, days, "visits", "visits + 2"):
+        done = materialize(
+            [drift_asset(model, daily, tmp_path)], partition_key=str(days[-1]), resources=resources
+        )
+    shown = {each.check_name: each.metadata for each in done.get_asset_check_evaluations()}
+    assert set(shown) == set(CHECKS)
+    for metadata in shown.values():
+        assert {"statistic", "threshold", "since"} <= metadata.keys()
+    first = shown["features"]["columns"].records[0].data
+    assert first["column"] == "visits"
+    assert first["importance"] == 1
+    assert first["adds_up_to"] > shown["features"]["threshold"].value
+    assert first["distance"] > 0
+    assert [row.data["column"] for row in shown["prediction"]["columns"].records] == ["prediction"]
+    assert [row.data["column"] for row in shown["label"]["columns"].records] == ["repurchased"]
+    assert shown["performance"]["columns"].value == "none: it is about the loss"
+    assert shown["incidents"]["findings"].value == "no rows"
 
 
 def test_a_shift_of_what_the_model_does_not_use_is_only_shown(history) -> None:
@@ -103,7 +135,7 @@ def test_what_is_calibrated_stays_with_the_version(history) -> None:
     assert known.features.threshold > 0
 
 
-def test_a_broken_day_is_used_by_no_model_until_it_is_built_again_or_accepted(history) -> None:
+def test_a_broken_day_is_used_by_no_model_until_it_is_accepted(history) -> None:
     (day,) = until(history, 1)
     lake, model = history.lake, history.model
     with changed(history, [day], "spend", "spend * 100"):
@@ -118,4 +150,129 @@ def test_a_broken_day_is_used_by_no_model_until_it_is_built_again_or_accepted(hi
         assert day not in blocked_days(lake, model)
         assert day in blocked_days(lake, model, snapshot)
         assert history.watch(day).findings == ()
-    assert day not in blocked_days(lake, model)
+
+
+def test_a_day_that_is_built_again_stays_broken_until_a_watch_finds_it_sound(history) -> None:
+    day, lake, model = history.first_decision + 4 * ONE_DAY, history.lake, history.model
+    before = rows_of(history, [day])
+    with changed(history, [day], "spend", "spend * 100"):
+        history.watch(day)
+        build(history, [day], "select * replace (spend * 90 as spend) from rows", before)
+        assert day in blocked_days(lake, model)
+        with pytest.raises(NoEvidenceError, match=f"{day} was built again since"):
+            broken.accept(lake, model, [day], "prices are in cents")
+        history.watch(history.last)  # the day is older than what the alarms add up
+        assert day in blocked_days(lake, model)
+        build(history, [day], "select * from rows", before)
+        assert day in blocked_days(lake, model)
+        assert history.watch(history.last).findings == ()
+        assert day not in blocked_days(lake, model)
+
+
+def test_what_is_accepted_is_one_build_of_a_day(history) -> None:
+    (day,) = until(history, 1)
+    lake, model = history.lake, history.model
+    before = rows_of(history, [day])
+    with changed(history, [day], "spend", "spend * 100"):
+        history.watch(day)
+        broken.accept(lake, model, [day], "prices are in cents since then")
+        build(history, [day], "select * replace (spend * 90 as spend) from rows", before)
+        assert day in blocked_days(lake, model)
+        assert {finding.column for finding in history.watch(day).findings} == {"spend"}
+        assert day in blocked_days(lake, model)
+        build(history, [day], "select * from rows", before)
+        history.watch(day)
+        assert day not in blocked_days(lake, model)
+
+
+def test_a_day_that_is_built_while_it_is_watched_is_left_as_it_is(history) -> None:
+    (day,) = until(history, 1)
+    lake, model = history.lake, history.model
+    with changed(history, [day], "spend", "spend * 100"):
+        history.watch(day)
+        looked = {day: datetime(2024, 1, 1)}  # another build than the day has by now
+        lake.transact(lambda connection: broken.keep(connection, model, looked, {}))
+        assert day in blocked_days(lake, model)
+
+
+NEW_COUNTRY = "case when customer_id < 'c200' then 'AT' else country end"
+FEW_LARGE = "case when customer_id < 'c020' then spend * 1000 else 0 end"  # too few on a day alone
+
+
+@pytest.fixture
+def calm(history):
+    """The history as long as nothing newer was watched than its days before the turn."""
+    table = quoted("ml", f"{history.model.name}_{monitoring.WHAT}")
+    if store.exists(history.lake, f"{history.model.name}_{monitoring.WHAT}"):
+        later = f"delete from {table} where as_of >= ?"
+        history.lake.transact(lambda c: c.execute(later, [history.flip]))
+    return history
+
+
+def test_a_lasting_change_is_accepted_once_and_everything_else_goes_on(calm) -> None:
+    days, lake, model = until(calm, 6), calm.lake, calm.model
+    with changed(calm, days, "country", NEW_COUNTRY):
+        assert {f.name for f in calm.watch(days[-1]).findings} == {"unseen categories"}
+        assert set(days) <= blocked_days(lake, model)
+        [accepted], version = acceptance.accept_onwards(lake, model, days[:1], "we sell to Austria")
+        assert (accepted.name, accepted.column) == ("unseen categories", "country")
+        assert days[0] not in blocked_days(lake, model)
+        watch = calm.watch(days[-1])
+        assert (watch.version, watch.findings) == (version, ())
+        assert check(watch, "incidents").passed
+        assert check(watch, "incidents").reason == (
+            "no data incident; unseen categories of country accepted since "
+            f"{days[0]}: we sell to Austria"
+        )
+        assert blocked_days(lake, model) == set()
+        assert "country adds up to" in check(watch, "features").reason
+        assert not check(watch, "features").passed
+        seen = deciding.evidence(lake, model, days[-1])
+        assert seen.incidents == ()
+        assert "features" in {failed.name for failed in seen.failed}
+
+
+def test_what_is_accepted_is_one_finding_of_one_column_from_its_day_on(calm) -> None:
+    days, lake, model = until(calm, 6), calm.lake, calm.model
+    with changed(calm, days[1:], "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        acceptance.accept_onwards(lake, model, [days[2]], "we sell to Austria")
+        with changed(calm, days[-1:], "spend", "spend * 100"):
+            found = calm.watch(days[-1]).findings
+        assert {(f.day, f.column) for f in found} == {(days[1], "country"), (days[-1], "spend")}
+
+
+def test_what_days_show_only_together_is_accepted_too(calm) -> None:
+    days, lake, model = until(calm, 7), calm.lake, calm.model
+    with changed(calm, days, "spend", FEW_LARGE):
+        [found] = calm.watch(days[-1]).findings
+        assert (found.name, found.column, found.day) == ("unit change", "spend", None)
+        assert not blocked_days(lake, model) & set(days)
+        with pytest.raises(NoEvidenceError, match="only together is accepted with --onwards"):
+            broken.accept(lake, model, days[-1:], "a shop of gifts")
+        acceptance.accept_onwards(lake, model, days[-1:], "a shop of gifts")
+        watch = calm.watch(days[-1])
+        assert watch.findings == ()
+        assert "unit change of spend accepted since" in check(watch, "incidents").reason
+
+
+def test_a_day_on_which_nothing_was_found_is_refused_with_what_was_found(calm) -> None:
+    days, lake, model = until(calm, 3), calm.lake, calm.model
+    with changed(calm, days[-1:], "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        with pytest.raises(NoEvidenceError, match="--why is empty"):
+            acceptance.accept_onwards(lake, model, days, "")
+        with pytest.raises(NoEvidenceError, match="; found: ") as refused:
+            acceptance.accept_onwards(lake, model, days, "we sell to Austria")
+        assert f"was found on {days[0]}, {days[1]}; found: " in str(refused.value)
+        assert f"{days[-1]}: unseen categories of country" in str(refused.value)
+
+
+def test_a_newer_champion_is_calibrated_anew_and_finds_anew(calm) -> None:
+    days, lake, model = until(calm, 2), calm.lake, calm.model
+    with changed(calm, days, "country", NEW_COUNTRY):
+        calm.watch(days[-1])
+        _, version = acceptance.accept_onwards(lake, model, days[:1], "we sell to Austria")
+        assert acceptance.in_force(lake, model, version)
+        assert acceptance.in_force(lake, model, version - 1)
+        assert acceptance.in_force(lake, model, version + 1) == []

@@ -1,0 +1,81 @@
+"""Days that a watch looks at, as sketches: the last weeks, and those in doubt before them."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import ledger
+from assets.partitions import days_between
+from declaration import MlModel
+from lifecycle import sketches, store
+from lifecycle.broken import broken_days, rebuilt_days
+from lifecycle.tested import checksums_of, made_by, newest_made, window
+from ml.accepted import Accepted
+from ml.feature_alarm import WATCHED_DAYS
+from ml.incident import Finding
+from ml.watching import Days
+from resources.lake import Lake, quoted
+
+
+def last_days(as_of: date) -> list[date]:
+    """Return the days up to `as_of` that the alarms add up."""
+    return days_between(as_of - timedelta(days=WATCHED_DAYS - 1), as_of)
+
+
+def recent(lake: Lake, model: MlModel, as_of: date) -> tuple[Days, tuple[Finding, ...]]:
+    """Return sketches of the days that may be compared, and a finding where code has changed.
+
+    Days that two versions of a feature have made do not compare: only the newest version's days
+    count, and nothing is trained on what they show until the others have been built again. Nor do
+    the predictions of another champion.
+    """
+    made = checksums_of(lake, model.features.table, last_days(as_of))
+    fit = newest_made(made)
+    scores = sketches.of_days(
+        lake, sketches.of_predictions(model), _scored(lake, model, as_of, fit)
+    )
+    days = {day: {**t, **scores.get(day, {})} for day, t in _features(lake, model, fit).items()}
+    shown = {day: made[day] for day in window(model, as_of) if day in made}
+    other = [day for day in shown if day not in fit]
+    if not other:
+        return days, ()
+    reason = f"{model.features.table} was made by different dbt models ({made_by(shown)})"
+    return days, (Finding("mixed features", None, reason, float(len(other)), 0.0),)
+
+
+def _scored(lake: Lake, model: MlModel, as_of: date, days: Sequence[date]) -> list[date]:
+    """Return the days that the champion of `as_of` has predicted since it is live.
+
+    After a rollback into the past the days between are its own, and their rows another version's.
+    """
+    reign = ledger.reign_on(lake, model.name, as_of)
+    if reign is None or not store.exists(lake, store.predictions(model)):
+        return []
+    rows = lake.rows(
+        f"""select {quoted(model.time)} as day from {quoted("ml", store.predictions(model))}
+        where {quoted(model.time)} in (select unnest($days)) and {quoted(model.time)} > $decided
+        group by day having bool_and(version = $version) order by day""",
+        {"days": list(days), "decided": reign["as_of"], "version": reign["version"]},
+    )
+    return [row["day"] for row in rows]
+
+
+def doubtful(lake: Lake, model: MlModel, as_of: date, accepted: Sequence[Accepted]) -> Days:
+    """Return sketches of older days that were found broken and may be sound by now.
+
+    They were built again since, or what they show is `accepted`. Only of days that the newest day's
+    code has made: others do not compare.
+    """
+    late, first = set(last_days(as_of)), min((each.since for each in accepted), default=date.max)
+    asked = rebuilt_days(lake, model) | {d for d in broken_days(lake, model) if d >= first}
+    older = [day for day in asked if day <= as_of and day not in late]
+    made = checksums_of(lake, model.features.table, [*older, *late]) if older else {}
+    return _features(lake, model, [day for day in newest_made(made) if day not in late])
+
+
+def _features(lake: Lake, model: MlModel, days: Sequence[date]) -> Days:
+    found = sketches.of_days(lake, sketches.of_features(model), days)
+    hidden = model.features.exclude
+    return {
+        day: {name: sketch for name, sketch in table.items() if name not in hidden}
+        for day, table in found.items()
+    }
