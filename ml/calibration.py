@@ -17,7 +17,7 @@ import numpy as np
 
 from ml.alarm import cusum
 from ml.distance import score
-from ml.incident import Extremes, extremes
+from ml.incident import Extremes, IncidentLimits, extremes
 from ml.merging import merge_tables, without_each
 from ml.sketch import DAILY, ColumnSketch, one_value_a_day
 
@@ -73,6 +73,11 @@ class Calibration:
     def of_weekday(self, day: date) -> Table:
         """What a day is compared with."""
         return self.weekdays.get(day.weekday(), self.reference)
+
+    def limits(self, day: date) -> IncidentLimits:
+        """Return from where on a change is a fault on a day, which may be long after the last."""
+        after, length = (day - self.last).days, (self.last - self.first).days + 1
+        return IncidentLimits().aged(max(after, 0) / length)
 
     def unusual(self, days: Mapping[date, Table], name: str) -> list[float]:
         """How unusual a column is on each day (z), 0 where there is nothing to compare."""

@@ -1,7 +1,7 @@
 """The circuit breaker: data that is broken, not drifted. Nothing is trained on such a day."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,8 +19,23 @@ class IncidentLimits:
     rows_factor: float = 5.0  # rows per day, times or divided by
     chance: float = 1e-6  # of a column being constant although nothing changed
     unit_factor: float = 5.0  # typical size of a column, beyond that of any day of the reference
-    outside_share: float = 0.05  # of values further out than the whole reference is wide
+    outside_share: float = 0.05  # of values that lie outside of the reference by `beyond`
+    beyond: float = 1.0  # times the reference's whole width
     day_rows_factor: float = 2.0  # rows of one day, beyond those of any day of the reference
+
+    def aged(self, spans: float) -> "IncidentLimits":
+        """Return the limits for a day `spans` times the reference's length after its end.
+
+        A shop grows, and what counts from a first day on grows with it (a customer's tenure): the
+        older a reference is, the less it says of what is normal.
+        """
+        return replace(
+            self,
+            rows_factor=self.rows_factor + spans,
+            unit_factor=self.unit_factor + spans,
+            beyond=self.beyond + spans,
+            day_rows_factor=self.day_rows_factor + spans,
+        )
 
 
 @dataclass(frozen=True)
@@ -197,7 +212,7 @@ def _outside(
 ) -> list[Finding]:
     if before.low is None or before.high is None or before.low == before.high or not now.points:
         return []
-    width = before.high - before.low
+    width = limits.beyond * (before.high - before.low)
     values = np.asarray(now.points)
     share = float(np.mean((values < before.low - width) | (values > before.high + width)))
     if share <= limits.outside_share:

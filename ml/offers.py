@@ -13,11 +13,25 @@ def distinct_splits(
     offers: Sequence[Split], rows: pa.Table, columns: Schema
 ) -> dict[Split, dict[str, int]]:
     """Return the splits that teach different things, of equal ones the first, and their rows."""
-    available = set(rows[columns.time].cast(pa.date32()).unique().to_pylist())
+    different = _different(offers, rows[columns.time])
+    return {split: counted(split.parts(rows, columns)) for split in different}
+
+
+def learnable(offers: Sequence[Split], keys: pa.Table, time: str, entity: str) -> dict[str, int]:
+    """Return how many rows each recipe that teaches something different would learn from.
+
+    keys: the key columns of the rows that there are. Nothing is split yet, so a decision can ask
+    before anything is read.
+    """
+    different = _different(offers, keys[time])
+    return {split.recipe.name: int(split.learns(keys, time, entity).sum()) for split in different}
+
+
+def _different(offers: Sequence[Split], time: pa.ChunkedArray) -> list[Split]:
+    available = set(time.cast(pa.date32()).unique().to_pylist())
     by_recipe = {split.recipe: split for split in offers}
     ends = [split.train_days[-1] for split in offers if split.train_days]
-    different = distinct(list(by_recipe), max(ends), available) if ends else ()
-    return {by_recipe[r]: counted(by_recipe[r].parts(rows, columns)) for r in different}
+    return [by_recipe[r] for r in distinct(list(by_recipe), max(ends), available)] if ends else []
 
 
 def counted(parts: Parts) -> dict[str, int]:

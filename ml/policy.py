@@ -4,7 +4,7 @@ The only clock is the as_of day that is passed in. What a failed check has asked
 a wait defers it, an incident defers it, and it stays pending until a training starts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -15,6 +15,7 @@ from ml.cadence import Cadence, Training, within
 from ml.incident import Finding
 
 Kind = Literal["incident", "retrain", "wait", "none"]
+Lane = Literal["normal", "alarm"]
 PERFORMANCE = "performance"
 FIRST_MODEL, FEATURES_CHANGED, SCHEDULE = "first model", "features changed", "schedule"
 RECOMPUTED = (FEATURES_CHANGED, SCHEDULE)  # true or not on any day, so there is nothing to carry
@@ -36,13 +37,14 @@ class Evidence:
     """All that is known at the end of the decision day."""
 
     as_of: date
-    matured_rows: int
+    matured_rows: int  # the most that a recipe would learn from
     has_champion: bool
     unseen_days: int = 0  # matured days that the champion has not learned from
     failed: tuple[FailedCheck, ...] = ()
     incidents: tuple[Finding, ...] = ()
     features_changed: str | None = None  # how they differ from all that was ever trained on
     resting: Mapping[str, date] = field(default_factory=dict)  # recipe -> until when
+    learnable: Mapping[str, int] = field(default_factory=dict)  # recipe -> rows, by the day's lane
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,6 @@ class RetrainPolicy:
 
     min_rows: int
     cooldown_days: int
-    recipes: tuple[str, ...]
     min_unseen_days: int = 0  # fewer cannot judge a candidate against the champion
     cadence: Cadence = field(default_factory=Cadence)
     budget: int = 8  # trainings in `budget_days`, those that an alarm asks for included
@@ -104,7 +105,7 @@ class Decision:
 
     as_of: date
     kind: Kind
-    lane: Literal["normal", "alarm"]
+    lane: Lane
     reasons: tuple[str, ...]
     pending: tuple[str, ...]
     evidence: Evidence
@@ -125,10 +126,21 @@ def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decis
     _check_order(evidence, history)
     pending = _latest((*_left_over(evidence, history), *_new_reasons(evidence, history, policy)))
     kind, reasons = _choose(evidence, history, policy, pending)
-    alarm = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in evidence.failed)
-    lane: Literal["normal", "alarm"] = "alarm" if alarm else "normal"
+    lane = lane_of(evidence.failed)
     asked_on, asked = _asked(evidence, history, kind, pending)
     return Decision(evidence.as_of, kind, lane, reasons, pending, evidence, asked_on, asked)
+
+
+def lane_of(failed: Iterable[FailedCheck]) -> Lane:
+    """The alarm lane while the loss alarm is up: older rows would judge by a world that is gone."""
+    is_up = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in failed)
+    return "alarm" if is_up else "normal"
+
+
+def most_rows(learnable: Mapping[str, int], resting: Collection[str]) -> int:
+    """The most rows that a recipe would learn from which does not rest, or any where all rest."""
+    awake = [rows for recipe, rows in learnable.items() if recipe not in resting]
+    return max(awake or learnable.values(), default=0)
 
 
 def to_json(decision: Decision) -> str:
@@ -190,7 +202,7 @@ def _obstacle(evidence: Evidence, history: History, policy: RetrainPolicy) -> st
     if evidence.has_champion and evidence.unseen_days < policy.min_unseen_days:
         days = f"{evidence.unseen_days} of {policy.min_unseen_days} days"
         return f"{days} have matured that the champion has not learned from"
-    if all(recipe in evidence.resting for recipe in policy.recipes):
+    if evidence.learnable and evidence.learnable.keys() <= evidence.resting.keys():
         return f"every recipe rests, the first until {min(evidence.resting.values())}"
     return None
 

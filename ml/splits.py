@@ -76,14 +76,19 @@ class Split:
         time = table[schema.time].cast(pa.date32())
         draws = _Draws(table[schema.entity])
         in_test = _among(time, self.test_days) & (draws.uniform("test") < self.test_share)
-        learns = _among(time, self.train_days)
-        if self.test_share < 1:
-            learns &= draws.uniform("test") >= self.test_share
+        learns = self.learns(table, schema.time, schema.entity)
         held = learns & (draws.uniform("holdout") < self.holdout_share)
         train = learns & ~held
         weights = self.recipe.weights(time.to_numpy()[train], self.train_days[-1])
         rows = [table.filter(pa.array(mask)) for mask in (train, held, in_test)]
         return Parts(rows[0], rows[1], rows[2], weights)
+
+    def learns(self, table: pa.Table, time: str, entity: str) -> Mask:
+        """Which rows of a table with these key columns are learned from, held-out ones included."""
+        learns = _among(table[time].cast(pa.date32()), self.train_days)
+        if self.test_share < 1:
+            learns = learns & (_Draws(table[entity]).uniform("test") >= self.test_share)
+        return learns
 
     def learned(self, parts: Parts, schema: Schema, windows: Windows) -> Learned:
         """What a model has learned from, read from the rows that it was given."""

@@ -81,6 +81,7 @@ def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
             extremes_of(known),
             table,
             one_value_a_day=known.features.time_columns,
+            limits=known.features.limits(day),
         )
         if findings:
             found[day] = [replace(f, reason=f"{day}: {f.reason}", day=day) for f in findings]
@@ -110,6 +111,7 @@ def broken_together(known: Known, days: Days, told: Sequence[Finding]) -> tuple[
         reference_days=known.features.days,
         current_days=len(days),
         one_value_a_day=known.features.time_columns,
+        limits=known.features.limits(max(days)),
     )
     return tuple(f for f in findings if (f.name, f.column) not in before)
 
@@ -127,9 +129,7 @@ def extremes_of(known: Known) -> Extremes:
 
 
 def _check(name: str, state: AlarmState) -> Check:
-    severity: Literal["ERROR", "WARN"] = (
-        "ERROR" if state.calibrated and (state.harmful or not state.raised) else "WARN"
-    )
+    severity = state.severity or ("ERROR" if state.calibrated else "WARN")
     values = (state.statistic, state.threshold, state.reason, state.since, state.sums)
     return Check(name, not state.raised, severity, *values)
 

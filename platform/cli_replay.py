@@ -1,6 +1,7 @@
 """`leeway replay`: what would each policy have done on this history?"""
 
 import json
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from errors import SetupError
 
 commands = typer.Typer()
 out = Console()
@@ -32,27 +35,44 @@ def replay(
     """Replay policies on the lake's features; nothing of the model is changed."""
     from cli_models import model_named
     from lifecycle.replaying import plan_of, world_of
-    from ml.estimators import estimator as known
     from ml.replay.page import page
+    from ml.replay.replay import known, span
     from ml.replay.replay import replay as run
     from ml.replay.table import to_dict
     from resources.settings import settings
     from state import opened
 
+    policies = known([name.strip() for name in policy.split(",")])
+    days = span(first.date(), last.date())
+    _require_place(html)
     lake, declaration = opened()
     chosen = model_named(declaration, model)
-    plan = plan_of(chosen, estimator, threads=1)
-    known(plan.estimator)
-    world = world_of(lake, chosen, first.date(), last.date())
-    policies = [name.strip() for name in policy.split(",")]
-    done = run(world, plan, policies, first.date(), last.date(), settings().threads)
-    title = f"{model}, {first.date()} to {last.date()}, estimator {plan.estimator}"
-    if html:
-        html.write_text(page(title, done))
+    plan = plan_of(chosen, _existing(estimator), threads=1)
+    world = world_of(lake, chosen, days[0], days[-1])
+    done = run(world, plan, policies, days, settings().threads)
+    title = f"{model}, {days[0]} to {days[-1]}, estimator {plan.estimator}"
     if as_json:
         out.print_json(json.dumps(to_dict(done, plan.estimator), default=_text))
     else:
         _show(title, done)
+    if html:
+        html.write_text(page(title, done))
+
+
+def _existing(estimator: str | None) -> str | None:
+    """Return the estimator's name; raises SetupError where there is none of that name."""
+    from ml.estimators import ESTIMATORS
+
+    if estimator is not None and estimator not in ESTIMATORS:
+        known = ", ".join(sorted(ESTIMATORS))
+        raise SetupError(f"--estimator is {estimator!r}: use one of {known}")
+    return estimator
+
+
+def _require_place(html: Path | None) -> None:
+    """Raise SetupError where the page cannot be written: better now than after the replay."""
+    if html and (html.is_dir() or not os.access(html.parent, os.W_OK)):
+        raise SetupError(f"--html {html} cannot be written: name a file in a folder that exists")
 
 
 def _show(title: str, outcomes: list) -> None:

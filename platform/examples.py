@@ -68,13 +68,16 @@ def schema(model: MlModel, rows: pa.Table) -> Schema:
     )
 
 
-def count_labelled(lake: Lake, model: MlModel, days: Sequence[date]) -> int:
-    """Return how many labelled rows `days` have; none where labels have never been built."""
+def label_keys(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
+    """Return the key columns of the labels of `days`; none where labels have never been built."""
+    time, entity = quoted(model.time), quoted(model.entity)
     if not exists(lake, model.label_schema, model.label.table):
-        return 0
-    table, time = quoted(model.label_schema, model.label.table), quoted(model.time)
-    query = f"select count(*) as rows from {table} where {time} in (select unnest(?))"
-    return int(lake.rows(query, [list(days)])[0]["rows"])
+        return pa.table(
+            {model.time: pa.array([], pa.date32()), model.entity: pa.array([], "string")}
+        )
+    table = quoted(model.label_schema, model.label.table)
+    query = f"select {time}, {entity} from {table} where {time} in (select unnest(?))"
+    return lake.read(query, [list(days)])
 
 
 def exists(lake: Lake, schema: str, table: str) -> bool:

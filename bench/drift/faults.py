@@ -1,6 +1,7 @@
 """Broken days: how many are found on the day itself, how many healthy ones are called broken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +9,8 @@ import pyarrow.compute as pc
 
 from bench.drift.alarms import Leeway
 from bench.drift.streams import KINDS, REFERENCE, Stream, name
-from ml.incident import day_incidents
-from ml.sketch import DAILY, sketch
+from ml.incident import Finding, day_incidents
+from ml.sketch import DAILY, ColumnSketch, sketch
 
 DAYS = (10, 100, 300)  # of the year
 
@@ -55,9 +56,7 @@ def found(leeway: Leeway, fault: str) -> list[bool]:
 
 def false_incidents(leeway: Leeway) -> int:
     """Healthy days of the year that are called broken."""
-    known = leeway.calibration
-    days = leeway.year.values()
-    return sum(bool(day_incidents(known.reference, known.extremes, day)) for day in days)
+    return sum(bool(_findings(leeway, day, table)) for day, table in leeway.year.items())
 
 
 def _is_found(
@@ -66,8 +65,11 @@ def _is_found(
     stream: Stream = leeway.stream
     rows = stream.column(REFERENCE + day, column)
     plain = rows.cast(pa.string()) if KINDS[column] == "category" else rows
-    table = leeway.days[stream.day(REFERENCE + day)]
-    broken = {**table, name(column): sketch(change(plain), DAILY)}
+    at = stream.day(REFERENCE + day)
+    broken = {**leeway.days[at], name(column): sketch(change(plain), DAILY)}
+    return any(finding.column == name(column) for finding in _findings(leeway, at, broken))
+
+
+def _findings(leeway: Leeway, day: date, table: Mapping[str, ColumnSketch]) -> tuple[Finding, ...]:
     known = leeway.calibration
-    findings = day_incidents(known.reference, known.extremes, broken)
-    return any(finding.column == name(column) for finding in findings)
+    return day_incidents(known.reference, known.extremes, table, limits=known.limits(day))

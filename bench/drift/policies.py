@@ -23,7 +23,7 @@ from scipy.special import expit
 from bench.drift.results import keep, kept, stamp
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
-from ml.replay.replay import run
+from ml.replay.replay import run, span
 from ml.replay.table import since
 from ml.replay.world import World
 from ml.schema import Floats, Schema
@@ -151,7 +151,7 @@ def measure(job: Job) -> Measured:
     """Replay a policy on a stream; every policy begins with the same first model."""
     name, delay, seed, policy = job
     lived, declared = world(STREAMS[name], delay, seed), plan(delay, seed)
-    outcome = run(lived, declared, [START + timedelta(n) for n in range(DAYS)], policy)
+    outcome = run(lived, declared, span(START, START + timedelta(DAYS - 1)), policy)
     return measured(name, delay, seed, outcome, since([outcome]))
 
 

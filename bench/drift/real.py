@@ -22,7 +22,7 @@ import pyarrow as pa
 from bench.drift.results import keep
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
-from ml.replay.replay import replay, run
+from ml.replay.replay import replay, run, span
 from ml.replay.table import HEADINGS, rows, since
 from ml.replay.world import World
 from ml.sketch import DAILY, sketch_table
@@ -143,7 +143,7 @@ def of_drifts(world: World, plan: Plan) -> Iterator[Injected]:
 def of_years(world: World, plan: Plan) -> dict[str, object]:
     """Two years under four policies, as `leeway replay` would show them."""
     began = perf_counter()
-    done: list[Outcome] = replay(world, plan, POLICIES, FIRST, LAST)
+    done: list[Outcome] = replay(world, plan, POLICIES, span(FIRST, LAST))
     return {
         "headings": HEADINGS,
         "rows": rows(done),

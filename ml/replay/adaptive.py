@@ -1,22 +1,23 @@
 """Production's policy on a history: score, try, watch, decide, train, day by day."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
 from ml import policy
 from ml.cadence import Training as Recalled
+from ml.errors import SplitError
 from ml.incident import Finding
-from ml.recipes import WINDOW, Recipe, recipes
+from ml.offers import learnable
+from ml.recipes import Recipe, recipes
 from ml.replay.outcome import Alarm, Outcome, Training
 from ml.replay.plan import Plan
 from ml.replay.reigns import Reigns
-from ml.replay.train import judge
+from ml.replay.train import judge, offered
 from ml.replay.trying import Trying
 from ml.replay.version import cpu_seconds
 from ml.replay.watch import Watcher
 from ml.replay.world import World
-from ml.splits import normal
 from ml.watching import Check
 
 INCIDENTS = "incidents"
@@ -42,11 +43,13 @@ class Adaptive:
     def day(self, as_of: date) -> None:
         """Do what production does at the end of a day."""
         self.reigns.score(as_of)
-        self._try(as_of)
         checks, findings = self._watch(as_of)
-        evidence = self._evidence(as_of, checks, findings)
+        if self._try(as_of):
+            checks = ()  # of a version that is gone
+        rows = self._learnable(as_of, checks)
+        evidence = self._evidence(as_of, checks, findings, rows)
         history = policy.History(self.previous, tuple(self.recalled))
-        decision = policy.decide(evidence, history, self._policy(_change_point(checks)))
+        decision = policy.decide(evidence, history, self._policy())
         self.previous = policy.Previous.of(decision)
         if decision.kind == "incident":
             self.incidents.append(as_of)
@@ -66,9 +69,10 @@ class Adaptive:
             seconds,
         )
 
-    def _try(self, as_of: date) -> None:
+    def _try(self, as_of: date) -> bool:
+        """Go back where the trial says so; returns whether it did."""
         if self.trying is None:
-            return
+            return False
         why = self.trying.lost(as_of, self.plan.config.seed)
         if why:
             self.reigns.go_back(as_of, self.trying.shadow)
@@ -77,6 +81,7 @@ class Adaptive:
             self.rollbacks.append((as_of, why))
         if why or as_of >= self.trying.trial.end:
             self.trying = None
+        return bool(why)
 
     def _watch(self, as_of: date) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
         """Ask the alarms, and note those that have come up."""
@@ -102,51 +107,65 @@ class Adaptive:
             for alarm in self.alarms
         ]
 
+    def _learnable(self, as_of: date, checks: tuple[Check, ...]) -> dict[str, int]:
+        """Rows that each different recipe would learn from."""
+        lane = policy.lane_of(_failed(checks))
+        try:
+            offers = offered(
+                self.plan, as_of, self._recipes(checks), lane, self.reigns.live,
+                _since(checks, policy.PERFORMANCE),
+            )  # fmt: skip
+        except SplitError:
+            return {}  # no day since the alarm's cause has matured
+        days = sorted({day for split in offers for day in split.train_days})
+        schema = self.world.schema
+        keys = self.world.of(self.world.sound(days))
+        return learnable(offers, keys, schema.time, schema.entity)
+
     def _evidence(
-        self, as_of: date, checks: tuple[Check, ...], findings: tuple[Finding, ...]
+        self,
+        as_of: date,
+        checks: tuple[Check, ...],
+        findings: tuple[Finding, ...],
+        rows: Mapping[str, int],
     ) -> policy.Evidence:
-        plan, live = self.plan, self.reigns.live
-        widest = normal(as_of, plan.windows, Recipe(WINDOW, plan.window_days, plan.every_days))
-        unseen = [
-            d for d in self.world.spans if live and live.as_of < d <= self.world.matured(as_of)
-        ]
+        live, matured = self.reigns.live, self.world.matured(as_of)
+        unseen = [d for d in self.world.spans if live and live.as_of < d <= matured]
+        resting = {recipe: day for recipe, day in self.resting.items() if as_of < day}
         return policy.Evidence(
             as_of,
-            sum(self.world.spans[day][1] for day in self.world.sound(widest.train_days)),
+            policy.most_rows(rows, resting),
             has_champion=live is not None,
-            unseen_days=len(unseen),
-            failed=tuple(
-                policy.FailedCheck(c.name, c.severity, c.reason, c.statistic, c.threshold)
-                for c in checks
-                if not c.passed and c.name != INCIDENTS
-            ),
+            unseen_days=len(self.world.sound(unseen)),
+            failed=_failed(checks),
             incidents=findings,
-            resting={recipe: day for recipe, day in self.resting.items() if as_of < day},
+            resting=resting,
+            learnable=rows,
         )
 
-    def _policy(self, since: date | None) -> policy.RetrainPolicy:
+    def _policy(self) -> policy.RetrainPolicy:
         plan = self.plan
         return policy.RetrainPolicy(
             min_rows=plan.min_rows,
             cooldown_days=plan.cooldown_days,
-            recipes=tuple(recipe.name for recipe in self._recipes(since)),
             min_unseen_days=plan.windows.test_days // 2,
             cadence=plan.cadence,
             budget=plan.budget,
         )
 
-    def _recipes(self, since: date | None) -> tuple[Recipe, ...]:
+    def _recipes(self, checks: tuple[Check, ...]) -> tuple[Recipe, ...]:
         plan = self.plan
-        return recipes(plan.recipes, plan.window_days, plan.every_days, since)
+        return recipes(plan.recipes, plan.window_days, plan.every_days, _change_point(checks))
 
     def _train(self, decision: policy.Decision, checks: tuple[Check, ...]) -> None:
         as_of, rival, began = decision.as_of, self.reigns.live, cpu_seconds()
-        resting = decision.evidence.resting
-        offered = [r for r in self._recipes(_change_point(checks)) if r.name not in resting]
         judged = judge(
-            self.world, self.plan, as_of, tuple(offered), lane=decision.lane, rival=rival,
+            self.world, self.plan, as_of, self._recipes(checks),
+            resting=decision.evidence.resting, lane=decision.lane, rival=rival,
             since=_since(checks, policy.PERFORMANCE), number=len(self.trainings) + 1,
         )  # fmt: skip
+        if judged.recipe is None:
+            return  # came to no verdict, so it is asked for again, as a run that fails is
         deployed = judged.version is not None
         self.trainings.append(
             Training(
@@ -167,6 +186,14 @@ class Adaptive:
             if rival:
                 days = self.plan.trial_days
                 self.trying = Trying.begin(self.world, judged.version, rival, days)
+
+
+def _failed(checks: tuple[Check, ...]) -> tuple[policy.FailedCheck, ...]:
+    return tuple(
+        policy.FailedCheck(c.name, c.severity, c.reason, c.statistic, c.threshold)
+        for c in checks
+        if not c.passed and c.name != INCIDENTS
+    )
 
 
 def _change_point(checks: tuple[Check, ...]) -> date | None:

@@ -18,21 +18,34 @@ ADAPTIVE = "adaptive"
 POLICIES = (ADAPTIVE, *SCHEDULES)
 
 
+def known(policies: Sequence[str]) -> Sequence[str]:
+    """Return the policies; raises ReplayError for one that does not exist, or is named twice."""
+    for n, name in enumerate(policies):
+        if name not in POLICIES:
+            raise ReplayError(f"policy {name!r} is not known: use {', '.join(POLICIES)}")
+        if name in policies[:n]:
+            raise ReplayError(f"policy {name!r} is named twice: name each once")
+    return policies
+
+
+def span(first: date, last: date) -> list[date]:
+    """Return the days from `first` to `last`; raises ReplayError where there is none."""
+    if last < first:
+        raise ReplayError(f"the last day {last} is before the first, {first}: swap them")
+    return [first + timedelta(n) for n in range((last - first).days + 1)]
+
+
 def replay(
-    world: World, plan: Plan, policies: Sequence[str], first: date, last: date, processes: int = 2
+    world: World, plan: Plan, policies: Sequence[str], days: Sequence[date], processes: int = 2
 ) -> list[Outcome]:
-    """Replay every policy from `first` to `last`, in the order of `policies`.
+    """Replay every policy on `days`, ascending, in the order of `policies`.
 
     All of them begin with the model that the gate lets in first. Raises ReplayError for an unknown
-    policy and where no model was ever good enough.
+    policy, where no model was ever good enough, and where none has lived through a labelled day.
     """
-    unknown = [name for name in policies if name not in POLICIES]
-    if unknown:
-        raise ReplayError(f"policy {unknown[0]!r} is not known: use {', '.join(POLICIES)}")
-    days = [first + timedelta(n) for n in range((last - first).days + 1)]
     spawned = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
     with ProcessPoolExecutor(min(processes, len(policies)), spawned) as pool:
-        return list(pool.map(partial(run, world, plan, days), policies))
+        return list(pool.map(partial(run, world, plan, days), known(policies)))
 
 
 def run(world: World, plan: Plan, days: Sequence[date], policy: str) -> Outcome:
@@ -49,5 +62,10 @@ def run(world: World, plan: Plan, days: Sequence[date], policy: str) -> Outcome:
         raise ReplayError(
             f"no model was good enough from {days[0]} to {days[-1]}, the last attempt: {tried}: "
             "begin earlier or lower train.min_rows"
+        )
+    if not state.reigns.days:
+        raise ReplayError(
+            f"the first model of {days[0]} to {days[-1]} is of {state.reigns.since}, and no day "
+            "after it has labels that have matured: begin earlier or end later"
         )
     return state.outcome(cpu_seconds() - began)

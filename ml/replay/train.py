@@ -1,7 +1,7 @@
 """Train a decision day's candidates, let the gate judge them, refit the one that goes live."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -40,6 +40,7 @@ def judge(
     as_of: date,
     recipes: tuple[Recipe, ...],
     *,
+    resting: Collection[str],
     lane: str,
     rival: Version | None,
     since: date | None,
@@ -47,16 +48,18 @@ def judge(
 ) -> Judged:
     """Train a candidate by each recipe and judge the best.
 
-    rival: what it has to beat, None for a first model. since: first day of the loss alarm. number:
+    resting: names of recipes that may not be trained, nor what would teach the same. rival: what it
+    has to beat, None for a first model. since: first day of the loss alarm. number:
     of the version that may come of it. Rows, splits, gate and refit are those of production.
     """
     try:
-        offers = [_split(plan, as_of, recipe, lane, rival, since) for recipe in recipes]
+        offers = offered(plan, as_of, recipes, lane, rival, since)
     except SplitError as error:
         return Judged(None, None, str(error))
     rows = world.of(world.sound(sorted({day for split in offers for day in split.days})))
     counts = distinct_splits(offers, rows, world.schema)
-    chosen = [split for split, n in counts.items() if learned(n) >= plan.min_rows]
+    enough = (split for split, n in counts.items() if learned(n) >= plan.min_rows)
+    chosen = [split for split in enough if split.recipe.name not in resting]
     if not chosen:
         return Judged(None, None, f"fewer than {plan.min_rows} training rows have matured")
     parts = {split.recipe.name: split.parts(rows, world.schema) for split in chosen}
@@ -100,20 +103,23 @@ def unjudged(world: World, plan: Plan, as_of: date, recipe: Recipe, number: int)
     return Version(number, as_of, recipe.name, _fit(world, plan, parts), world)
 
 
-def _split(
+def offered(
     plan: Plan,
     as_of: date,
-    recipe: Recipe,
+    recipes: tuple[Recipe, ...],
     lane: str,
     rival: Version | None,
     since: date | None,
-) -> Split:
-    """Return a recipe's split; days that the rival has learned from do not judge."""
+) -> list[Split]:
+    """Return the recipes' splits; days that the rival has learned from do not judge.
+
+    Raises SplitError where no day may judge in the alarm lane.
+    """
     unseen = rival.as_of + timedelta(days=1) if rival else None
     if lane != "alarm":
-        return splits.normal(as_of, plan.windows, recipe, unseen)
+        return [splits.normal(as_of, plan.windows, recipe, unseen) for recipe in recipes]
     first = max((day for day in (unseen, since) if day), default=None)
-    return splits.alarm(as_of, plan.windows, recipe, first)
+    return [splits.alarm(as_of, plan.windows, recipe, first) for recipe in recipes]
 
 
 def _fit(world: World, plan: Plan, parts: Parts) -> TabularModel:

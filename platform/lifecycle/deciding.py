@@ -1,6 +1,7 @@
 """Collect a day's evidence, decide by `ml.policy`, keep the decision in the ledger."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 from pydantic import TypeAdapter
@@ -8,18 +9,19 @@ from pydantic import TypeAdapter
 import ledger
 from assets.partitions import days_between
 from declaration import MlModel
-from examples import count_labelled
 from lifecycle import monitoring, store
-from lifecycle.offered import declared, resting
+from lifecycle.champions import rival_of
+from lifecycle.offered import learnable, resting
 from lifecycle.quality import blocked_days, held_findings
-from lifecycle.splits import champion_decided_on, split_of
+from lifecycle.splits import champion_decided_on
 from lifecycle.tested import MADE_BY, checksums_of, failed_findings, unfit_days, without
 from ml import policy
 from ml.cadence import Cadence, Training
 from ml.incident import Finding
-from ml.recipes import WINDOW, Recipe
 from resources.lake import Lake
 
+Failed = tuple[policy.FailedCheck, ...]
+Findings = tuple[Finding, ...]
 RECALLED = 32  # trainings: more than a budget holds, or a cadence needs to reach its longest
 
 
@@ -35,9 +37,7 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
         if found:
             return policy.from_json(found["evidence"])
     decision = policy.decide(
-        evidence(lake, model, as_of),
-        history(lake, model, as_of, in_flight),
-        policy_of(lake, model, as_of),
+        evidence(lake, model, as_of), history(lake, model, as_of, in_flight), policy_of(model)
     )
     row = {
         "kind": decision.kind,
@@ -51,13 +51,12 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
     return decision
 
 
-def policy_of(lake: Lake, model: MlModel, as_of: date) -> policy.RetrainPolicy:
-    """Return what a model declares, and the recipes that make sense on a day."""
+def policy_of(model: MlModel) -> policy.RetrainPolicy:
+    """Return what a model declares."""
     retrain = model.retrain
     return policy.RetrainPolicy(
         min_rows=model.train.min_rows,
         cooldown_days=retrain.cooldown_days,
-        recipes=tuple(recipe.name for recipe in declared(lake, model, as_of)),
         min_unseen_days=model.gate.test_days // 2,
         cadence=Cadence(retrain.challenge_days, retrain.challenge_days_max),
         budget=retrain.budget,
@@ -66,31 +65,51 @@ def policy_of(lake: Lake, model: MlModel, as_of: date) -> policy.RetrainPolicy:
 
 def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
     """Return what is known at the end of a day."""
-    widest = Recipe(WINDOW, model.train.window_days, model.train.every_days)
-    split = split_of(model, as_of, "normal", None, widest)
-    blocked = blocked_days(lake, model)
-    left_out = blocked | unfit_days(lake, model, split.train_days).keys()
-    rows = count_labelled(lake, model, without(split.train_days, left_out))
-    if ledger.champion_on(lake, model.name, as_of) is None:
-        held = held_findings(lake, as_of, model.drift.window_days)
-        broken = held + failed_findings(lake, model, as_of)
-        return policy.Evidence(as_of, rows, has_champion=False, incidents=broken)
+    has_champion = ledger.champion_on(lake, model.name, as_of) is not None
+    failed, incidents = (
+        watched(lake, model, as_of) if has_champion else unwatched(lake, model, as_of)
+    )
+    blocked, rests = blocked_days(lake, model), resting(lake, model, as_of)
+    rows = learnable(lake, model, as_of, policy.lane_of(failed), blocked)
+    found = policy.Evidence(
+        as_of,
+        policy.most_rows(rows, rests),
+        has_champion,
+        failed=failed,
+        incidents=incidents,
+        resting=rests,
+        learnable=rows,
+    )
+    if not has_champion:
+        return found
+    return replace(
+        found,
+        unseen_days=unseen_days(lake, model, as_of, blocked),
+        features_changed=features_changed(lake, model, as_of),
+    )
+
+
+def watched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings]:
+    """Return the checks of a day that failed, and what is broken.
+
+    Where the day's rollback has taken the watched version back, its alarms ask for nothing.
+    """
     found = store.kept(lake, model, monitoring.WHAT, as_of)
+    findings = TypeAdapter(Findings).validate_python(found["findings"])
+    if found["version"] != rival_of(lake, model.name, as_of):
+        return (), findings
     failed = tuple(
         policy.FailedCheck(c["name"], c["severity"], c["reason"], c["statistic"], c["threshold"])
         for c in found["checks"]
         if not c["passed"] and c["name"] != "incidents"
     )
-    return policy.Evidence(
-        as_of,
-        rows,
-        has_champion=True,
-        unseen_days=unseen_days(lake, model, as_of, blocked),
-        failed=failed,
-        incidents=TypeAdapter(tuple[Finding, ...]).validate_python(found["findings"]),
-        features_changed=features_changed(lake, model, as_of),
-        resting=resting(lake, model, as_of),
-    )
+    return failed, findings
+
+
+def unwatched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings]:
+    """Return the same of a day without a champion: only what the ledger knows to be broken."""
+    held = held_findings(lake, as_of, model.drift.window_days)
+    return (), held + failed_findings(lake, model, as_of)
 
 
 def features_changed(lake: Lake, model: MlModel, as_of: date) -> str | None:

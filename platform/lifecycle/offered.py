@@ -1,16 +1,34 @@
-"""Which recipes a decision day may train: declared, not resting, with a change point if need be."""
+"""Which recipes a decision day may train: declared, different, not resting."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
+import ml.offers
 from declaration import MlModel
+from examples import label_keys
+from lifecycle.splits import judged_from, split_of
+from lifecycle.tested import unfit_days, without
+from ml.errors import SplitError
 from ml.recipes import Recipe, recipes
 from resources.lake import Lake
 
 
-def offered(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:
-    """Return the recipes that may be trained on a day."""
-    rests = resting(lake, model, as_of)
-    return tuple(recipe for recipe in declared(lake, model, as_of) if recipe.name not in rests)
+def learnable(
+    lake: Lake, model: MlModel, as_of: date, lane: str, left_out: Collection[date]
+) -> dict[str, int]:
+    """Return how many rows each recipe that teaches something of its own would learn from.
+
+    left_out: days that no model may use. Nothing in the alarm lane before a day since the alarm's
+    cause has matured.
+    """
+    first = judged_from(lake, model, as_of, lane)
+    try:
+        offers = [split_of(model, as_of, lane, first, r) for r in declared(lake, model, as_of)]
+    except SplitError:
+        return {}
+    days = {day for split in offers for day in split.train_days}
+    fit = without(sorted(days), {*left_out, *unfit_days(lake, model, sorted(days))})
+    return ml.offers.learnable(offers, label_keys(lake, model, fit), model.time, model.entity)
 
 
 def declared(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from errors import NoEvidenceError
 from examples import labelled, schema
 from lifecycle import guard, store
 from lifecycle.champions import rival_of
-from lifecycle.offered import offered
+from lifecycle.offered import declared, resting
 from lifecycle.quality import blocked_days
 from lifecycle.splits import judged_from, split_of, windows_of
 from lifecycle.tested import unfit_days, without
@@ -40,7 +40,7 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
     """
     lane, reasons = decided(lake, model, as_of)
     first = judged_from(lake, model, as_of, lane)
-    recipes = offered(lake, model, as_of)
+    recipes = declared(lake, model, as_of)
     each = [split_of(model, as_of, lane, first, recipe) for recipe in recipes]
     later = [splits.refit(as_of, windows_of(model), recipe) for recipe in recipes]
     snapshot = lake.snapshot()
@@ -49,7 +49,7 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
     unfit = unfit_days(lake, model, asked, snapshot)
     used = without(asked, {*blocked, *unfit})
     rows = sound_rows(lake, model, used, snapshot)
-    chosen = worth_training(model, as_of, each, rows)
+    chosen = worth_training(model, as_of, each, rows, resting(lake, model, as_of))
     days = {day for split in chosen for day in split.days}
     rows = guard.rows_without(rows, model.time, without(used, days))
     manifest = {
@@ -94,13 +94,19 @@ def described(recipe: Recipe, rows: Mapping[str, int]) -> dict[str, Any]:
 
 
 def worth_training(
-    model: MlModel, as_of: date, offers: Sequence[splits.Split], rows: pa.Table
+    model: MlModel,
+    as_of: date,
+    offers: Sequence[splits.Split],
+    rows: pa.Table,
+    resting: Collection[str],
 ) -> dict[splits.Split, dict[str, int]]:
     """Return the splits that teach different things from enough rows, and their rows by use.
 
-    Raises NoEvidenceError where none has the rows that the model asks for.
+    What would teach the same as a recipe that rests, rests with it. Raises NoEvidenceError where
+    none is left that has the rows that the model asks for.
     """
-    counts = distinct_splits(offers, rows, schema(model, rows))
+    different = distinct_splits(offers, rows, schema(model, rows))
+    counts = {split: n for split, n in different.items() if split.recipe.name not in resting}
     enough = {split: n for split, n in counts.items() if learned(n) >= model.train.min_rows}
     if not enough:
         most = max(map(learned, counts.values()), default=0)

@@ -5,10 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 import ledger
-from lifecycle import deciding, store
-from lifecycle.offered import change_point, offered, resting
+from errors import NoEvidenceError
+from lifecycle import deciding, store, training_set
+from lifecycle.offered import change_point, declared, resting
 from ml.cadence import Training
 from ml.policy import Decision, Evidence, to_json
+from ml.recipes import NAMES
 
 ONE_DAY = timedelta(days=1)
 
@@ -21,8 +23,13 @@ def watched(fresh):
     row = {"version": 1, "action": "promoted", "by": "gate", "why": "first model"}
     key = {"model": fresh.model.name, "as_of": fresh.first_decision}
     ledger.put(fresh.lake, "champions", key, row)
-    store.keep(fresh.lake, fresh.model, "drift", fresh.flip, {"checks": [], "findings": []})
+    keep_watch(fresh, fresh.flip, version=1)
     return fresh
+
+
+def keep_watch(world, day: date, version: int, *failed: dict) -> None:
+    found = {"version": version, "checks": list(failed), "findings": []}
+    store.keep(world.lake, world.model, "drift", day, found)
 
 
 def put_version(
@@ -94,9 +101,8 @@ def test_a_recipe_rests_from_the_day_of_the_rollback_and_is_not_offered(watched)
     assert resting(lake, model, until) == {}
     train = model.train.model_copy(update={"recipes": ("window", "recent")})
     both = model.model_copy(update={"train": train})
-    assert [recipe.name for recipe in offered(lake, both, day)] == ["window"]
-    assert [recipe.name for recipe in offered(lake, both, until)] == ["window", "recent"]
-    assert deciding.evidence(lake, both, day).resting == {"recent": until}
+    found = deciding.evidence(lake, both, day)
+    assert (found.resting, [*found.learnable]) == ({"recent": until}, ["window", "recent"])
 
 
 def test_the_change_point_is_the_loss_alarm_s_or_else_the_earliest(watched) -> None:
@@ -109,7 +115,7 @@ def test_the_change_point_is_the_loss_alarm_s_or_else_the_earliest(watched) -> N
     assert change_point(lake, model, day) == day - 9 * ONE_DAY
     put_check(watched, day, "performance", day - 3 * ONE_DAY)
     assert change_point(lake, model, day) == day - 3 * ONE_DAY
-    assert [r.since for r in offered(lake, model, day)] == [None, day - 3 * ONE_DAY]
+    assert [r.since for r in declared(lake, model, day)] == [None, day - 3 * ONE_DAY]
 
 
 def rebuild(world, first: date, checksum: str) -> None:
@@ -142,3 +148,46 @@ def test_a_model_that_is_live_again_has_seen_no_more_than_when_it_was_made(watch
     before = deciding.unseen_days(watched.lake, watched.model, day, set())
     put_version(watched, 2, day - 9 * ONE_DAY, "window", "refit")
     assert deciding.unseen_days(watched.lake, watched.model, day, set()) == before
+
+
+def failing(name: str) -> dict:
+    return {
+        "name": name, "passed": False, "severity": "ERROR", "reason": "worse", "statistic": 6.0,
+        "threshold": 5.0,
+    }  # fmt: skip
+
+
+def test_in_the_alarm_lane_only_the_rows_that_it_leaves_for_training_count(watched) -> None:
+    lake, model, day = watched.lake, watched.model, watched.flip
+    calm = deciding.evidence(lake, model, day)
+    put_check(watched, day, "performance", watched.first_decision + ONE_DAY)
+    keep_watch(watched, day, 1, failing("performance"))
+    alarmed = deciding.evidence(lake, model, day)
+    assert alarmed.matured_rows == max(alarmed.learnable.values())
+    assert alarmed.learnable["window"] < 0.7 * calm.learnable["window"]
+    train = model.train.model_copy(update={"min_rows": alarmed.matured_rows + 1})
+    watched.model = model.model_copy(update={"train": train})
+    made = watched.decide(day)
+    assert (made.kind, made.lane) == ("wait", "alarm")
+    assert made.pending == ("performance: worse",)
+
+
+def test_what_would_teach_the_same_as_a_recipe_that_rests_rests_with_it(watched) -> None:
+    day = watched.flip
+    put_version(watched, 2, day - 9 * ONE_DAY, "window", "refit")
+    roll_back(watched, day - ONE_DAY, gone=2, back=1)
+    train = watched.model.train.model_copy(update={"recipes": NAMES, "window_days": 40})
+    model = watched.model.model_copy(update={"train": train})
+    assert [*deciding.evidence(watched.lake, model, day).learnable] == ["window"]
+    with pytest.raises(NoEvidenceError, match="0 training rows have matured"):
+        training_set.build(watched.lake, model, day)
+
+
+def test_the_alarms_of_a_version_that_has_gone_back_ask_for_nothing(watched) -> None:
+    day = watched.flip
+    keep_watch(watched, day, 2, failing("features"))
+    assert deciding.evidence(watched.lake, watched.model, day).failed == ()
+    keep_watch(watched, day, 1, failing("features"))
+    assert [c.name for c in deciding.evidence(watched.lake, watched.model, day).failed] == [
+        "features"
+    ]

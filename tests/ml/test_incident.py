@@ -1,9 +1,12 @@
 """The circuit breaker: broken data is found the same day, healthy data passes."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from ml.calibration import calibrate
 from ml.incident import Finding, day_incidents, extremes, incidents
 from ml.sketch import ColumnSketch, sketch_table
 
@@ -125,3 +128,23 @@ def test_a_healthy_day_and_a_smaller_one_are_no_incident() -> None:
 
 def test_a_day_of_few_rows_is_judged_by_their_number_alone() -> None:
     assert of_the_day({"spent": HEALTHY["spent"] * 100}, rows=50) == [("row count", None)]
+
+
+def test_what_grows_since_the_first_day_is_no_incident_but_a_change_of_its_unit_is() -> None:
+    first = date(2024, 1, 1)
+
+    def tenure(day: int, factor: float = 1.0) -> dict[str, ColumnSketch]:
+        values = factor * np.random.default_rng(day).uniform(0, day + 1, ROWS)
+        return sketch_table(pa.table({"tenure": values}))
+
+    known = calibrate({first + timedelta(n): tenure(n) for n in range(75)})
+
+    def wrong(day: int, factor: float = 1.0) -> list[str]:
+        limits = known.limits(first + timedelta(day))
+        table = tenure(day, factor)
+        return [
+            f.name for f in day_incidents(known.reference, known.extremes, table, limits=limits)
+        ]
+
+    assert [wrong(day) for day in (80, 200, 400, 800)] == [[]] * 4
+    assert "unit change" in wrong(200, factor=24.0)

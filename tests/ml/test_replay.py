@@ -14,7 +14,7 @@ from ml.incident import Finding
 from ml.replay.adaptive import Adaptive
 from ml.replay.page import page
 from ml.replay.plan import Plan
-from ml.replay.replay import replay, run
+from ml.replay.replay import replay, run, span
 from ml.replay.table import HEADINGS, rows, to_dict
 from ml.replay.world import World
 from ml.schema import Schema
@@ -68,7 +68,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def outcomes(world):
-    return replay(world, PLAN, ("adaptive", "monthly", "never"), FIRST, LAST)
+    return replay(world, PLAN, ("adaptive", "monthly", "never"), span(FIRST, LAST))
 
 
 def test_production_follows_the_turn_and_a_model_that_is_left_alone_does_not(outcomes) -> None:
@@ -171,7 +171,7 @@ def test_the_page_and_the_rows_say_the_same(outcomes) -> None:
 
 def test_an_unknown_policy_is_refused_with_those_that_there_are(world) -> None:
     with pytest.raises(ReplayError, match="'hourly' is not known: use adaptive, daily, weekly"):
-        replay(world, PLAN, ("hourly",), FIRST, LAST)
+        replay(world, PLAN, ("hourly",), span(FIRST, LAST))
 
 
 def test_a_history_without_a_good_model_says_what_the_last_attempt_lacked(world) -> None:
