@@ -17,7 +17,7 @@ from dagster import (
     RunRequest,
     RunsFilter,
 )
-from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.errors import DagsterRunAlreadyExists, DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
 from dagster._grpc.client import DagsterGrpcClient
 from filelock import FileLock, Timeout
@@ -150,6 +150,8 @@ def launch(
             tags=tags,
             raise_on_error=False,
         )
+    except DagsterRunAlreadyExists:  # another launcher took the key since it was looked for
+        return None
     except Exception as error:  # Dagster's own storage, or the steps that tell it what happened
         require_room(str(error), instance.root_directory)
         raise
@@ -167,7 +169,10 @@ def require_room(message: str, folder: str) -> None:
 
 
 def run_id(run_key: str | None) -> str:
-    """Return the run id of a key: the same key can never run twice, whoever starts it."""
+    """Return the run id of a key, so that two launchers here cannot both run it.
+
+    The daemon draws its own ids; it looks for the key before it starts a run, as `launch` does.
+    """
     return str(uuid.uuid5(NAMESPACE, run_key)) if run_key else str(uuid.uuid4())
 
 

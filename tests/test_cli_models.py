@@ -13,10 +13,12 @@ from cli import app
 from errors import LeewayError, NoEvidenceError, RollbackError, SetupError
 from lifecycle import champions
 from lifecycle.store import keep
+from ml.errors import ReplayError
 from resources.settings import settings
 from state import opened
 
 MODEL, DAY = "repeat_purchase", date(2024, 5, 1)
+REPLAY = ["replay", MODEL, "--from", "2024-05-01", "--to", "2024-05-09"]
 
 
 def say(*arguments: str) -> str:
@@ -73,10 +75,16 @@ def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
             "never watch",
         ),
         (["taint", "order_line", "2024-05-01"], SetupError, "did you mean 'order_lines'"),
+        ([*REPLAY, "--policy", "hourly"], ReplayError, "'hourly' is not known: use adaptive"),
+        ([*REPLAY, "--policy", "never,never"], ReplayError, "named twice"),
+        ([*REPLAY, "--to", "2024-04-30"], ReplayError, "2024-04-30 is before the first"),
+        ([*REPLAY, "--estimator", "forest"], SetupError, "use one of small, tabular"),
+        ([*REPLAY, "--html", "no/such/folder/page.html"], SetupError, "cannot be written"),
+        (REPLAY, NoEvidenceError, "has passed its tests"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_says_why(
-    decided: None, arguments: list[str], error: type[LeewayError], words: str
+    decided: None, arguments: list[str], error: type[LeewayError | ReplayError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         say(*arguments)

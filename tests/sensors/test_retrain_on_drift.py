@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -172,16 +174,23 @@ def test_on_a_real_instance_a_failed_run_is_tried_again_and_a_successful_one_is_
 
 
 def test_two_sensors_that_tick_at_once_start_one_run(parsed, lake, instance) -> None:
-    """Both have seen no run yet; the second finds that the first one's key has run."""
+    """Both have seen no run yet; the second finds that the first one's key or id is taken."""
     [model] = declared(parsed).models
     decide(lake, "retrain", DAY)
     worked: list[int] = []
     location = code_location(model, lambda: worked.append(1))
     requests = [request for _ in range(2) for request in tick(model, lake, instance).run_requests]
     assert len(requests) == 2
-    for request in requests:
-        launch(location, instance, request, "repeat_purchase_retrain_on_drift")
+    together = Barrier(2)
+
+    def start(request: RunRequest) -> DagsterRun | None:
+        together.wait()
+        return launch(location, instance, request, "repeat_purchase_retrain_on_drift")
+
+    with ThreadPoolExecutor(2) as pool:
+        started = list(pool.map(start, requests))
     assert len(worked) == 1
+    assert sum(each is not None for each in started) == 1
     assert len(instance.get_runs()) == 1
     assert "trained already" in str(tick(model, lake, instance).skip_message)
 
