@@ -1,7 +1,8 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -173,26 +174,33 @@ def test_on_a_real_instance_a_failed_run_is_tried_again_and_a_successful_one_is_
     assert "trained already" in str(tick(model, lake, instance).skip_message)
 
 
-def test_two_sensors_that_tick_at_once_start_one_run(parsed, lake, instance) -> None:
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """An instance that two threads may write to at once, as the one in memory may not be."""
+    with DagsterInstance.local_temp(str(tmp_path)) as made:
+        yield made
+
+
+def test_two_sensors_that_tick_at_once_start_one_run(parsed, lake, on_disk) -> None:
     """Both have seen no run yet; the second finds that the first one's key or id is taken."""
     [model] = declared(parsed).models
     decide(lake, "retrain", DAY)
     worked: list[int] = []
     location = code_location(model, lambda: worked.append(1))
-    requests = [request for _ in range(2) for request in tick(model, lake, instance).run_requests]
+    requests = [request for _ in range(2) for request in tick(model, lake, on_disk).run_requests]
     assert len(requests) == 2
     together = Barrier(2)
 
     def start(request: RunRequest) -> DagsterRun | None:
         together.wait()
-        return launch(location, instance, request, "repeat_purchase_retrain_on_drift")
+        return launch(location, on_disk, request, "repeat_purchase_retrain_on_drift")
 
     with ThreadPoolExecutor(2) as pool:
         started = list(pool.map(start, requests))
     assert len(worked) == 1
     assert sum(each is not None for each in started) == 1
-    assert len(instance.get_runs()) == 1
-    assert "trained already" in str(tick(model, lake, instance).skip_message)
+    assert len(on_disk.get_runs()) == 1
+    assert "trained already" in str(tick(model, lake, on_disk).skip_message)
 
 
 def test_a_check_on_an_old_backfilled_day_starts_nothing(parsed, lake, instance) -> None:
