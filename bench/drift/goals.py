@@ -77,19 +77,28 @@ def _policies(found: list[Kept]) -> Iterator[Row]:
 def _of_delay(found: list[Kept], delay: int) -> Iterator[Row]:
     for stream in dict.fromkeys(each["stream"] for each in found if each["delay"] == delay):
         adaptive, daily = (of(found, (stream,), delay, name) for name in ("adaptive", "daily"))
-        regret = mean(adaptive, "loss") / mean(daily, "loss") - 1
-        if stream not in BENIGN:
-            limit = -0.05 if stream in ABRUPT else 0.02
-            name = f"loss against daily retraining: {stream}, labels after {delay} days"
-            yield row(name, f"<= {limit:+.0%}", f"{regret:+.1%}", regret <= limit)
-            share = mean(adaptive, "deployments") / mean(daily, "deployments")
-            name = f"deployments as a share of daily's: {stream}, {delay} days"
-            yield row(name, "<= 6 %", f"{share:.1%}", share <= 0.06)
-        else:
+        if stream in BENIGN:
             year = (mean(adaptive, "deployments") - 1) * YEAR / DAYS
             name = f"deployments a year after the first: {stream}, {delay} days"
             yield row(name, "<= 4", f"{year:.1f}", year <= 4)
+            continue
+        name = f"loss against daily retraining: {stream}, labels after {delay} days"
+        limit = -0.05 if stream in ABRUPT else 0.02
+        if (shown := regret(adaptive, daily)) is None:
+            yield [name, f"<= {limit:+.0%}", "daily was not measured on every seed", ""]
+            continue
+        yield row(name, f"<= {limit:+.0%}", f"{shown:+.1%}", shown <= limit)
+        share = mean(adaptive, "deployments") / mean(daily, "deployments")
+        name = f"deployments as a share of daily's: {stream}, {delay} days"
+        yield row(name, "<= 6 %", f"{share:.1%}", share <= 0.06)
     yield from _alarm(of(found, ("flip",), delay, "adaptive"), delay)
+
+
+def regret(found: list[Kept], daily: list[Kept]) -> float | None:
+    """Mean loss above daily retraining on the same seeds, as a share; None where they differ."""
+    if {each["seed"] for each in found} != {each["seed"] for each in daily} or not found:
+        return None
+    return mean(found, "loss") / mean(daily, "loss") - 1
 
 
 def _alarm(flips: list[Kept], delay: int) -> Iterator[Row]:
