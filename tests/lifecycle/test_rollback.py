@@ -416,6 +416,7 @@ def watched_scores(made: OnTrial, day: date) -> list[date]:
     [
         ({"why": "  "}, "--why is empty"),
         ({"to": 77}, "has no version 77: live before: "),
+        ({"to": 0}, "has no version 0: live before: "),
         ({"to": "wider"}, "was never promoted"),
         ({"to": "turned"}, "is live since 2024-03-21"),
         ({"as_of": CROWNED + 9 * ONE_DAY}, "give a day between them"),
