@@ -18,6 +18,23 @@ from resources.lake import quoted
 ONE_DAY = timedelta(days=1)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def undecided(history) -> Iterator[None]:
+    """Nothing is decided after the first model: no day that is watched here is an old one."""
+    later = "from ledger.decisions where as_of > ?"
+    kept = history.lake.read(f"select * {later}", [history.first_decision])
+    history.lake.transact(lambda c: c.execute(f"delete {later}", [history.first_decision]))
+    yield
+    if kept.num_rows:
+        history.lake.transact(lambda c: put_back(c, kept))
+
+
+def put_back(connection, rows) -> None:
+    connection.register("kept", rows)
+    connection.execute("insert into ledger.decisions by name select * from kept")
+    connection.unregister("kept")
+
+
 @contextmanager
 def changed(world, days: list[date], column: str, formula: str) -> Iterator[None]:
     """Features of `days` built with another formula, and then again as they were."""
@@ -193,6 +210,26 @@ def test_a_day_that_is_built_while_it_is_watched_is_left_as_it_is(history) -> No
         looked = {day: datetime(2024, 1, 1)}  # another build than the day has by now
         lake.transact(lambda connection: broken.keep(connection, model, looked, {}))
         assert day in blocked_days(lake, model)
+
+
+def test_a_watch_of_an_old_day_is_shown_and_leaves_broken_days_as_they_are(history) -> None:
+    (day,) = until(history, 1)
+    lake, model, before = history.lake, history.model, rows_of(history, [day])
+    key = {"model": model.name, "as_of": day + ONE_DAY}
+    with changed(history, [day], "spend", "spend * 100"):
+        ledger.put(lake, "decisions", key, {"kind": "none"})
+        assert {finding.column for finding in history.watch(day).findings} == {"spend"}
+        assert day not in blocked_days(lake, model)
+        history.watch(day + ONE_DAY)
+        assert day in blocked_days(lake, model)
+        build(history, [day], "select * from rows", before)
+        assert history.watch(day).findings == ()
+        assert day in blocked_days(lake, model)
+        history.watch(day + ONE_DAY)
+        assert day not in blocked_days(lake, model)
+    lake.transact(
+        lambda c: c.execute("delete from ledger.decisions where as_of = ?", [key["as_of"]])
+    )
 
 
 NEW_COUNTRY = "case when customer_id < 'c200' then 'AT' else country end"
