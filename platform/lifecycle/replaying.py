@@ -52,12 +52,10 @@ def world_of(lake: Lake, model: MlModel, first: date, last: date) -> World:
 
 
 def watched(lake: Lake, model: MlModel, days: list[date]) -> dict[date, Table]:
-    """Return the sketches of the columns that the watch compares."""
+    """Return the sketches of the columns that the watch compares; empty where a day has no rows."""
     found = of_days(lake, of_features(model), days)
     hidden = set(model.features.exclude)
-    return {
-        day: {n: s for n, s in table.items() if n not in hidden} for day, table in found.items()
-    }
+    return {day: {n: s for n, s in found.get(day, {}).items() if n not in hidden} for day in days}
 
 
 def findings_of(lake: Lake, unfit: dict[date, str]) -> dict[date, tuple[Finding, ...]]:
