@@ -98,8 +98,9 @@ def calibrate(
 ) -> Calibration:
     """Learn from daily sketches of the reference how far its own days are apart.
 
-    importance: of columns for the model, the largest 1; a column that is not named counts as 1.
-    Raises ValueError where there is no day at all.
+    importance: of columns for the model, the largest 1; a column that is not named counts as 1. A
+    day without rows is an empty table: no fault where the reference has such days. Raises
+    ValueError where there is no day at all.
     """
     if not reference_days:
         raise ValueError("no reference days: pass the sketches of the training window's days")
@@ -174,7 +175,8 @@ def distance_of(reference: ColumnSketch, current: ColumnSketch) -> float:
 def _weekdays(days: Mapping[date, Table]) -> dict[int, dict[str, ColumnSketch]]:
     groups: dict[int, list[Table]] = {}
     for day, table in days.items():
-        groups.setdefault(day.weekday(), []).append(table)
+        if table:
+            groups.setdefault(day.weekday(), []).append(table)
     return {n: merge_tables(g, DAILY) for n, g in sorted(groups.items()) if len(g) >= ALIKE}
 
 

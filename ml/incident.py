@@ -122,7 +122,8 @@ def incidents(
     """Everything that is broken in `current`, table first, then by column name.
 
     The day counts turn rows of the two spans into rows per day; raises ValueError where one is < 1.
-    Columns named in `one_value_a_day` (a calendar, a shop-wide total) may well be constant.
+    Columns named in `one_value_a_day` (a calendar, a shop-wide total) may well be constant. Where
+    there are no rows at all only that is said.
     """
     if min(reference_days, current_days) < 1:
         raise ValueError(
@@ -131,6 +132,8 @@ def incidents(
         )
     allowed = limits or IncidentLimits()
     found = _rows(_n(reference) / reference_days, _n(current) / current_days, allowed)
+    if not current:
+        return tuple(found)
     return (*found, *_columns(reference, usual, current, one_value_a_day, allowed))
 
 

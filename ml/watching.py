@@ -59,7 +59,7 @@ def checks(
 
     accepted: what would be a finding of the window, had not a person said that the world is so.
     """
-    after = {day: table for day, table in seen.features.items() if day > known.features.last}
+    after = {day: t for day, t in seen.features.items() if t and day > known.features.last}
     labels = {day: table for day, table in seen.labels.items() if day > known.features.last}
     label = replace(feature_alarm.check(known.label, labels), calibrated=False)
     return (

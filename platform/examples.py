@@ -1,4 +1,7 @@
-"""Rows of the lake that models read and write, always in the order of (time, entity)."""
+"""Rows of the lake that models read and write, always in the order of (time, entity).
+
+Entities are ordered as text, whatever their type: predictions are kept with the entity as text.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -21,7 +24,8 @@ def features(
     """Return the features of `days`, one row per entity and day, at a snapshot of the lake."""
     table = quoted(model.features_schema, model.features.table)
     time, entity = quoted(model.time), quoted(model.entity)
-    query = f"select * from {table} where {time} in (select unnest(?)) order by {time}, {entity}"
+    query = f"""select * from {table} where {time} in (select unnest(?))
+    order by {time}, {entity}::varchar"""
     return lake.read(query, [list(days)], snapshot)
 
 
@@ -38,7 +42,7 @@ def labelled(
         from {quoted(model.features_schema, model.features.table)} as f
         join {quoted(model.label_schema, model.label.table)} as l using ({entity}, {time})
         where f.{time} in (select unnest(?)) and l.{time} in (select unnest(?))
-        order by f.{time}, f.{entity}""",
+        order by f.{time}, f.{entity}::varchar""",
         [list(days), list(days)],
         snapshot,
     )

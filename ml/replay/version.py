@@ -60,6 +60,8 @@ def known_of(version: Version, last: date, seed: int) -> Known:
     world = version.world
     days = world.sound(day for day in world.spans if day <= last)[-REFERENCE_DAYS:]
     features = {day: world.features[day] for day in days}
+    closed = [day for day, t in world.features.items() if not t and day not in world.excluded]
+    features |= {day: {} for day in closed if days[0] < day <= last}
     columns = sorted({name for table in features.values() for name in table})
     sample = evenly(world.of(days), SAMPLE)
     used = importance(version.model.predict, sample, columns, seed)

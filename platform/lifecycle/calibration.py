@@ -40,6 +40,9 @@ def calibrate(
             for day, part in split_by_day(timed, model.time):
                 days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
         samples.append(evenly(rows, SAMPLE * CHUNK // max(len(wanted), 1) + 1))
+    opened = min(days[FEATURES])  # days before the first row say nothing of what is usual
+    closed = [day for day in wanted if day > opened and day not in days[FEATURES]]
+    days[FEATURES] |= {day: {} for day in closed}
     used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
     known = learn(
         days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), used, seed(model)

@@ -5,6 +5,7 @@ promotion and a rollback at the same time, or two rollbacks, cannot both win.
 """
 
 import json
+import logging
 from datetime import date
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ import duckdb
 import ledger
 from resources.lake import Lake
 from turns import take_turn
+
+logger = logging.getLogger("leeway")
 
 Row = dict[str, Any]
 PROMOTED: Literal["promoted"] = "promoted"
@@ -53,13 +56,18 @@ def keep_verdict(lake: Lake, key: Row, verdict: Row, rival: int | None) -> None:
 
     key: model and as_of. verdict: columns of `ledger.promotions`, reasons as a list. rival: the
     version it was judged against, None for a first model. Where another is in force by now,
-    nothing is promoted: the new model has not beaten it.
+    nothing is promoted: the new model has not beaten it. A verdict that has let a version in stays.
     """
     model, as_of = key["model"], key["as_of"]
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         now = in_force(connection, model, date.max)
         live = now["version"] if now else None
+        let_in = _let_in(connection, model, as_of)
+        if let_in is not None:
+            told = f"its verdict on version {let_in} stays, version {let_in} went live by it"
+            logger.warning("%s %s was judged again: %s", model, as_of, told)
+            return
         promoted, reasons = verdict["promoted"], verdict["reasons"]
         is_late = now is not None and now["as_of"] > as_of  # another has been in force since
         if promoted and live != verdict["version"] and (is_late or live != rival):
@@ -77,6 +85,17 @@ def keep_verdict(lake: Lake, key: Row, verdict: Row, rival: int | None) -> None:
             ledger.alert(connection, as_of, "promotion", model, message)
 
     lake.transact(write)
+
+
+def _let_in(connection: duckdb.DuckDBPyConnection, model: str, as_of: date) -> int | None:
+    """Return the version that went live by the verdict of a day, or None."""
+    found = connection.execute(
+        """select p.version from ledger.promotions as p
+        join ledger.champions as c using (model, as_of, version)
+        where model = ? and as_of = ? and p.promoted and c.action = ?""",
+        [model, as_of, PROMOTED],
+    ).fetchone()
+    return found[0] if found else None
 
 
 def rival_of(lake: Lake, model: str, day: date) -> int | None:

@@ -28,14 +28,13 @@ RECALLED = 32  # trainings: more than a budget holds, or a cadence needs to reac
 def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.Decision:
     """Decide what a day's evidence asks for and write the ledger's row.
 
-    A day that is older than the newest decision keeps the row it has: evidence that is backfilled
-    decides nothing. Raises NoEvidenceError where a champion is live but was not watched that day.
+    A day that is older than the newest decision keeps the row it has, or has none: evidence that is
+    backfilled decides nothing. Raises NoEvidenceError where a champion is live but was not watched
+    that day.
     """
     newest = ledger.frontier(lake, model.name)
     if newest and newest["as_of"] >= as_of:
-        found = ledger.decision_on(lake, model.name, as_of)
-        if found:
-            return policy.from_json(found["evidence"])
+        return _of_old_day(lake, model, as_of, newest["as_of"])
     decision = policy.decide(
         evidence(lake, model, as_of), history(lake, model, as_of, in_flight), policy_of(model)
     )
@@ -49,6 +48,15 @@ def decide(lake: Lake, model: MlModel, as_of: date, in_flight: bool) -> policy.D
     alerting = told if decision.kind == "incident" else None
     ledger.put(lake, "decisions", {"model": model.name, "as_of": as_of}, row, alerting)
     return decision
+
+
+def _of_old_day(lake: Lake, model: MlModel, as_of: date, newest: date) -> policy.Decision:
+    """Return what was decided on a day, or that nothing was and its evidence; writes nothing."""
+    found = ledger.decision_on(lake, model.name, as_of)
+    if found:
+        return policy.from_json(found["evidence"])
+    why = f"not decided: {newest} is, and what is backfilled before it decides nothing"
+    return policy.Decision(as_of, "none", "normal", (why,), (), evidence(lake, model, as_of))
 
 
 def policy_of(model: MlModel) -> policy.RetrainPolicy:

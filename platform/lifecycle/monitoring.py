@@ -71,6 +71,7 @@ def watch(
 ) -> Watch:
     """Check the champion of a day and keep checks, findings and report.
 
+    Which days are broken is kept of the newest days only: the champion of an old one knows less.
     workspace: folder where Evidently's own history of reports is kept too.
     Raises NoEvidenceError where there is no champion yet.
     """
@@ -159,6 +160,8 @@ def _keep(
 ) -> None:
     store.keep(lake, model, WHAT, as_of, asdict(found))
     reached("drift-kept")
+    newest = ledger.frontier(lake, model.name)
+    is_old = newest is not None and newest["as_of"] > as_of
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         key = [model.name, as_of]
@@ -167,6 +170,7 @@ def _keep(
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
             del row["sums"]  # the document has them
             ledger.insert(connection, "checks", row)
-        keep_broken(connection, model, looked, reasons)
+        if not is_old:
+            keep_broken(connection, model, looked, reasons)
 
     lake.transact(write)

@@ -11,7 +11,7 @@ from lifecycle.calibration import label_days
 from lifecycle.quality import blocked_days, held_days
 from lifecycle.sketches import of_days, of_features
 from lifecycle.splits import windows_of
-from lifecycle.tested import checksums_of, newest_made, unfit_days, without
+from lifecycle.tested import checksums_of, failed_days, newest_made, unfit_days, without
 from ml.cadence import Cadence
 from ml.calibration import Table
 from ml.incident import Finding
@@ -47,25 +47,20 @@ def world_of(lake: Lake, model: MlModel, first: date, last: date) -> World:
         horizon_days=model.label.horizon_days,
         features=watched(lake, model, made),
         labels=label_days(lake, model, made),
-        findings=findings_of(lake, unfit),
+        findings=findings_of(lake, model, days),
     )
 
 
 def watched(lake: Lake, model: MlModel, days: list[date]) -> dict[date, Table]:
-    """Return the sketches of the columns that the watch compares."""
+    """Return the sketches of the columns that the watch compares; empty where a day has no rows."""
     found = of_days(lake, of_features(model), days)
     hidden = set(model.features.exclude)
-    return {
-        day: {n: s for n, s in table.items() if n not in hidden} for day, table in found.items()
-    }
+    return {day: {n: s for n, s in found.get(day, {}).items() if n not in hidden} for day in days}
 
 
-def findings_of(lake: Lake, unfit: dict[date, str]) -> dict[date, tuple[Finding, ...]]:
-    """Return what was wrong with days: deliveries that were held, tests that failed."""
-    found = {
-        day: [Finding("failed features", None, f"{day}: {why}", 1.0, 0.0)]
-        for day, why in unfit.items()
-    }
+def findings_of(lake: Lake, model: MlModel, days: list[date]) -> dict[date, tuple[Finding, ...]]:
+    """Return what was wrong with days: deliveries that were held, tests of features that failed."""
+    found = {day: [finding] for day, finding in failed_days(lake, model, days).items()}
     for held in held_days(lake):
         reason = f"{held.day} is held: {held.reason}"
         found.setdefault(held.day, []).append(Finding("held delivery", None, reason, 1.0, 0.0))

@@ -85,7 +85,7 @@ def by_operator(
     if newest is None or not rows:
         raise RollbackError(f"{name} has no champion yet: there is nothing to go back from")
     day = as_of or newest["as_of"]
-    target = to or _before(name, rows)
+    target = _before(name, rows) if to is None else to
     _require_possible(lake, name, rows, target)
     _require_day(name, rows[-1], day, newest["as_of"])
     _require_loadable(registry, name, target)

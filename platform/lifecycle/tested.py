@@ -71,11 +71,18 @@ def newest_made(checksums: Mapping[date, str]) -> list[date]:
 
 def failed_findings(lake: Lake, model: MlModel, as_of: date) -> tuple[Finding, ...]:
     """Return an incident for every day of the drift window whose features have not passed."""
-    unfit = untested(lake, [model.features.table], window(model, as_of))
-    return tuple(
-        Finding("failed features", None, f"{day}: {reason}", 1.0, 0.0)
-        for day, reason in unfit.items()
-    )
+    return tuple(failed_days(lake, model, window(model, as_of)).values())
+
+
+def failed_days(lake: Lake, model: MlModel, days: Sequence[date]) -> dict[date, Finding]:
+    """Return the incident of each of the `days` whose features have not passed.
+
+    Labels that have not passed are none: no model uses such a day, its features are what they are.
+    """
+    return {
+        day: Finding("failed features", None, f"{day}: {reason}", 1.0, 0.0)
+        for day, reason in untested(lake, [model.features.table], days).items()
+    }
 
 
 def window(model: MlModel, as_of: date) -> list[date]:

@@ -73,9 +73,10 @@ def doubtful(lake: Lake, model: MlModel, as_of: date, accepted: Sequence[Accepte
 
 
 def _features(lake: Lake, model: MlModel, days: Sequence[date]) -> Days:
+    """Return a table for each of the `days`, which were built; without rows it is empty."""
     found = sketches.of_days(lake, sketches.of_features(model), days)
     hidden = model.features.exclude
     return {
-        day: {name: sketch for name, sketch in table.items() if name not in hidden}
-        for day, table in found.items()
+        day: {name: sketch for name, sketch in found.get(day, {}).items() if name not in hidden}
+        for day in days
     }

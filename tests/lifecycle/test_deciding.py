@@ -76,6 +76,23 @@ def test_a_quiet_day_is_answered_with_nothing_and_a_due_challenger_with_a_traini
     )
 
 
+def test_an_old_day_without_a_decision_gets_none_and_nobody_is_told(watched) -> None:
+    newest, old = watched.flip, watched.flip - 2 * ONE_DAY
+    watched.decide(newest)
+    finding = {"name": "all null", "column": "spend", "reason": "null", "value": 1.0, "limit": 0.0}
+    store.keep(watched.lake, watched.model, "drift", old, {"checks": [], "findings": [finding]})
+    before = watched.contents()
+    weekly = watched.model.retrain.model_copy(update={"challenge_days": 7})
+    watched.model = watched.model.model_copy(update={"retrain": weekly})
+    made = watched.decide(old)
+    assert (made.as_of, made.kind, made.pending) == (old, "none", ())
+    assert made.reasons == (
+        f"not decided: {newest} is, and what is backfilled before it decides nothing",
+    )
+    assert [each.name for each in made.evidence.incidents] == ["all null"]
+    assert watched.contents() == before
+
+
 def test_trainings_are_read_with_their_outcome_and_what_asked_for_them(watched) -> None:
     first, second, third = (watched.first_decision + n * ONE_DAY for n in (0, 10, 20))
     put_decision(watched, first, "first model")

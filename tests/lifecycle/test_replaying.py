@@ -8,6 +8,7 @@ import pytest
 from assets.partitions import days_between
 from errors import NoEvidenceError
 from lifecycle.replaying import plan_of, world_of
+from lifecycle.tested import failed_findings
 from ml.replay.replay import run
 
 ONE_DAY = timedelta(days=1)
@@ -40,6 +41,28 @@ def test_days_that_no_model_may_use_are_left_out_and_said_to_be_broken(fresh) ->
     assert held in world.features
     [finding] = world.findings[held]
     assert "is held" in finding.reason
+
+
+def test_a_day_whose_labels_failed_is_left_out_and_is_no_incident(fresh) -> None:
+    labels, features = (fresh.start + n * ONE_DAY for n in (20, 25))
+    for table, day in (("customer_labels", labels), ("customer_features", features)):
+        fail(fresh, table, day)
+    world = world_of(fresh.lake, fresh.model, fresh.start, fresh.start + 40 * ONE_DAY)
+    assert not {labels, features} & set(world.spans)
+    assert labels in world.features
+    assert list(world.findings) == [features]
+    as_of = features + ONE_DAY
+    assert world.findings[features] == failed_findings(fresh.lake, fresh.model, as_of)
+
+
+def fail(world, table: str, day) -> None:
+    world.lake.transact(
+        lambda c: c.execute(
+            """update ledger.partitions set status = 'failed', failures = '{"not_null": 3}'
+            where table_name = ? and day = ?""",
+            [table, day],
+        )
+    )
 
 
 def test_another_estimator_is_used_and_the_declared_one_stays(fresh) -> None:

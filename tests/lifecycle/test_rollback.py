@@ -416,6 +416,7 @@ def watched_scores(made: OnTrial, day: date) -> list[date]:
     [
         ({"why": "  "}, "--why is empty"),
         ({"to": 77}, "has no version 77: live before: "),
+        ({"to": 0}, "has no version 0: live before: "),
         ({"to": "wider"}, "was never promoted"),
         ({"to": "turned"}, "is live since 2024-03-21"),
         ({"as_of": CROWNED + 9 * ONE_DAY}, "give a day between them"),
@@ -478,6 +479,30 @@ def test_a_candidate_that_has_not_beaten_what_is_live_by_now_is_not_promoted(pro
     assert not found["promoted"]
     assert found["reasons"][-1].startswith(f"judged against version {made.version}, version")
     assert made.live(date.max) == made.versions.good
+
+
+def test_the_verdict_that_let_a_version_in_stays_when_its_day_is_judged_again(
+    promoted, caplog
+) -> None:
+    made = promoted("turned")
+    lake, first = made.world.lake, CROWNED - 10 * ONE_DAY
+    before = made.world.contents()
+    again = {"version": 50, "promoted": True, "reasons": ["better"], "evidence": '{"checks": []}'}
+    for verdict in (again, {**again, "promoted": False, "reasons": ["worse"]}):
+        champions.keep_verdict(lake, {"model": NAME, "as_of": first}, verdict, rival=None)
+    assert made.world.contents() == before
+    good = made.versions.good
+    assert f"its verdict on version {good} stays, version {good} went live by it" in caplog.text
+
+
+def test_a_refusal_is_replaced_when_its_day_is_judged_again(promoted) -> None:
+    made = promoted("turned")
+    lake, day = made.world.lake, CROWNED + 3 * ONE_DAY
+    refused = {"version": 50, "promoted": False, "reasons": ["a"], "evidence": '{"checks": []}'}
+    for reasons in (["worse"], ["worse still"]):
+        verdict = {**refused, "reasons": reasons}
+        champions.keep_verdict(lake, {"model": NAME, "as_of": day}, verdict, rival=made.version)
+    assert ledger.verdict_on(lake, NAME, day)["reasons"] == ["worse still"]
 
 
 KILLED = """

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from dagster import DailyPartitionsDefinition, materialize
 
@@ -16,6 +18,24 @@ from lifecycle.quality import blocked_days
 from resources.lake import quoted
 
 ONE_DAY = timedelta(days=1)
+SUNDAY = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undecided(history) -> Iterator[None]:
+    """Nothing is decided after the first model: no day that is watched here is an old one."""
+    later = "from ledger.decisions where as_of > ?"
+    kept = history.lake.read(f"select * {later}", [history.first_decision])
+    history.lake.transact(lambda c: c.execute(f"delete {later}", [history.first_decision]))
+    yield
+    if kept.num_rows:
+        history.lake.transact(lambda c: put_back(c, kept))
+
+
+def put_back(connection, rows) -> None:
+    connection.register("kept", rows)
+    connection.execute("insert into ledger.decisions by name select * from kept")
+    connection.unregister("kept")
 
 
 @contextmanager
@@ -193,6 +213,62 @@ def test_a_day_that_is_built_while_it_is_watched_is_left_as_it_is(history) -> No
         looked = {day: datetime(2024, 1, 1)}  # another build than the day has by now
         lake.transact(lambda connection: broken.keep(connection, model, looked, {}))
         assert day in blocked_days(lake, model)
+
+
+def test_a_watch_of_an_old_day_is_shown_and_leaves_broken_days_as_they_are(history) -> None:
+    (day,) = until(history, 1)
+    lake, model, before = history.lake, history.model, rows_of(history, [day])
+    key = {"model": model.name, "as_of": day + ONE_DAY}
+    with changed(history, [day], "spend", "spend * 100"):
+        ledger.put(lake, "decisions", key, {"kind": "none"})
+        assert {finding.column for finding in history.watch(day).findings} == {"spend"}
+        assert day not in blocked_days(lake, model)
+        history.watch(day + ONE_DAY)
+        assert day in blocked_days(lake, model)
+        build(history, [day], "select * from rows", before)
+        assert history.watch(day).findings == ()
+        assert day in blocked_days(lake, model)
+        history.watch(day + ONE_DAY)
+        assert day not in blocked_days(lake, model)
+    lake.transact(
+        lambda c: c.execute("delete from ledger.decisions where as_of = ?", [key["as_of"]])
+    )
+
+
+def test_a_day_that_was_built_without_a_row_is_broken(history) -> None:
+    lake, model, (day,) = history.lake, history.model, until(history, 1)
+    before = rows_of(history, [day])
+    with changed(history, [day], "spend", "spend"):
+        build(history, [day], "select * from rows where false", before)
+        history.score(day, day)
+        watch = history.watch(day)
+        [found] = watch.findings
+        assert (found.name, found.column, found.day) == ("row count", None, day)
+        assert found.reason == f"{day}: 0 rows, the reference's days have 800 to 800"
+        assert check(watch, "features").passed
+        assert day in blocked_days(lake, model)
+    history.score(day, day)
+
+
+def test_days_without_a_row_are_none_of_a_fault_where_the_shop_is_closed_on_such_days(
+    make_world, rows, shop_model
+) -> None:
+    closed = {day for day in rows["as_of"].unique().to_pylist() if day.weekday() == SUNDAY}
+    shut = pc.is_in(rows["as_of"], pa.array(list(closed), rows["as_of"].type))
+    model = shop_model.model_copy(update={"name": "closed_on_sundays"})
+    world = make_world(rows.filter(pc.invert(shut)), model)
+    made = {"rows": 0, "checksum": model.features_checksum, "status": "passed"}
+    for day in closed:
+        key = {"table_name": model.features.table, "day": day}
+        ledger.put(world.lake, "partitions", key, made)
+    world.decide(world.first_decision)
+    verdict = world.train(world.first_decision)
+    assert verdict["promoted"], verdict["reasons"]
+    world.score(world.first_decision + ONE_DAY, world.flip - ONE_DAY)
+    sunday = next(day for day in until(world, 7) if day in closed)
+    assert world.watch(sunday).findings == ()
+    assert world.watch(world.flip - ONE_DAY).findings == ()
+    assert blocked_days(world.lake, model) == set()
 
 
 NEW_COUNTRY = "case when customer_id < 'c200' then 'AT' else country end"

@@ -86,6 +86,17 @@ def test_a_day_without_rows_and_a_lost_column_are_incidents() -> None:
     assert [(f.name, f.column) for f in gone] == [("missing column", "country")]
 
 
+def test_of_a_span_without_rows_only_that_is_said() -> None:
+    [found] = incidents(REFERENCE, {}, reference_days=1, current_days=7)
+    assert (found.name, found.reason) == ("row count", "0 rows a day, the reference has 500")
+
+
+def test_a_day_without_rows_is_no_incident_where_the_reference_has_one() -> None:
+    [found] = day_incidents(REFERENCE, extremes([REFERENCE, REFERENCE]), {})
+    assert (found.name, found.column) == ("row count", None)
+    assert day_incidents(REFERENCE, extremes([REFERENCE, {}]), {}) == ()
+
+
 def test_a_span_without_days_is_refused() -> None:
     with pytest.raises(ValueError, match="current_days is 0"):
         incidents(REFERENCE, REFERENCE, reference_days=1, current_days=0)
