@@ -80,7 +80,13 @@ def test_an_old_day_without_a_decision_gets_none_and_nobody_is_told(watched) -> 
     newest, old = watched.flip, watched.flip - 2 * ONE_DAY
     watched.decide(newest)
     finding = {"name": "all null", "column": "spend", "reason": "null", "value": 1.0, "limit": 0.0}
-    store.keep(watched.lake, watched.model, "drift", old, {"checks": [], "findings": [finding]})
+    store.keep(
+        watched.lake,
+        watched.model,
+        "drift",
+        old,
+        {"version": 1, "checks": [], "findings": [finding]},
+    )
     before = watched.contents()
     weekly = watched.model.retrain.model_copy(update={"challenge_days": 7})
     watched.model = watched.model.model_copy(update={"retrain": weekly})
