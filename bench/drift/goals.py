@@ -77,6 +77,8 @@ def _policies(found: list[Kept]) -> Iterator[Row]:
 def _of_delay(found: list[Kept], delay: int) -> Iterator[Row]:
     for stream in dict.fromkeys(each["stream"] for each in found if each["delay"] == delay):
         adaptive, daily = (of(found, (stream,), delay, name) for name in ("adaptive", "daily"))
+        if not adaptive or not daily:
+            continue
         if stream in BENIGN:
             year = (mean(adaptive, "deployments") - 1) * YEAR / DAYS
             name = f"deployments a year after the first: {stream}, {delay} days"
@@ -84,21 +86,28 @@ def _of_delay(found: list[Kept], delay: int) -> Iterator[Row]:
             continue
         name = f"loss against daily retraining: {stream}, labels after {delay} days"
         limit = -0.05 if stream in ABRUPT else 0.02
-        if (shown := regret(adaptive, daily)) is None:
-            yield [name, f"<= {limit:+.0%}", "daily was not measured on every seed", ""]
-            continue
-        yield row(name, f"<= {limit:+.0%}", f"{shown:+.1%}", shown <= limit)
-        share = mean(adaptive, "deployments") / mean(daily, "deployments")
-        name = f"deployments as a share of daily's: {stream}, {delay} days"
+        mine, theirs = same_seeds(adaptive, daily)
+        shown = mean(mine, "loss") / mean(theirs, "loss") - 1
+        yield row(
+            f"{name} ({len(mine)} seeds)", f"<= {limit:+.0%}", f"{shown:+.1%}", shown <= limit
+        )
+        share = mean(mine, "deployments") / mean(theirs, "deployments")
+        name = f"deployments as a share of daily's: {stream}, {delay} days ({len(mine)} seeds)"
         yield row(name, "<= 6 %", f"{share:.1%}", share <= 0.06)
     yield from _alarm(of(found, ("flip",), delay, "adaptive"), delay)
 
 
-def regret(found: list[Kept], daily: list[Kept]) -> float | None:
-    """Mean loss above daily retraining on the same seeds, as a share; None where they differ."""
-    if {each["seed"] for each in found} != {each["seed"] for each in daily} or not found:
-        return None
-    return mean(found, "loss") / mean(daily, "loss") - 1
+def same_seeds(found: list[Kept], others: list[Kept]) -> tuple[list[Kept], list[Kept]]:
+    """Those of both on seeds that both were measured on; daily retraining costs the most."""
+    common = {each["seed"] for each in found} & {each["seed"] for each in others}
+    mine, theirs = ([e for e in each if e["seed"] in common] for each in (found, others))
+    return mine, theirs
+
+
+def regret(found: list[Kept], others: list[Kept]) -> float | None:
+    """Mean loss above another policy's on the same seeds, as a share; None without any."""
+    mine, theirs = same_seeds(found, others)
+    return mean(mine, "loss") / mean(theirs, "loss") - 1 if mine else None
 
 
 def _alarm(flips: list[Kept], delay: int) -> Iterator[Row]:

@@ -29,10 +29,9 @@ before); weekends and holidays differ. An alarm is a check that would start a tr
 for seven days after it none counts.
 """
 POLICIES = """Six features, 300 rows a day, 270 days (`bench/drift/policies.py`), the same small
-model
-for every policy; labels are known after the delay, and no policy sees them earlier.
-Means of the seeds. Regret is against daily retraining without a gate. An alarm is true
-within eight weeks of a drift.
+model for every policy; labels are known after the delay, and no policy sees them earlier.
+Means of the seeds. Regret is against daily retraining without a gate, on the seeds that
+both were measured on. An alarm is true within eight weeks of a drift.
 """
 GATE = """Four candidates a decision, labels that overlap over 14 days and are known 14 days
 later, test rows that nobody has learned from (`bench/drift/gate.py`); what is promoted
