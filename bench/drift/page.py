@@ -169,6 +169,8 @@ def _real(found: Kept) -> Iterator[str]:
     text = REAL.format(estimator=years["estimator"], minutes=years["seconds"] / 60)
     yield f"## A real shop\n\n{text}"
     yield table(years["headings"], years["rows"])
+    if not drifts:
+        return
     yield INJECTED.format(starts=len({each["start"] for each in drifts}))
     rows = [
         _drift(name, [each for each in drifts if each["drift"] == name])

@@ -157,16 +157,18 @@ def of_years(world: World, plan: Plan) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure both and keep them."""
+    """Measure both, and keep what there is after each."""
     from lifecycle.replaying import plan_of, world_of
     from state import opened
 
     lake, declaration = opened()
     [model] = [each for each in declaration.models if each.name == "repeat_purchase"]
     world, plan = world_of(lake, model, FIRST, LAST), plan_of(model, ESTIMATOR, threads=1)
-    years = of_years(world, plan)
-    drifts = [asdict(each) for each in of_drifts(world, plan)]
+    years, drifts = of_years(world, plan), []
     keep("real", {"years": years, "drifts": drifts})
+    for found in of_drifts(world, plan):
+        drifts.append(asdict(found))
+        keep("real", {"years": years, "drifts": drifts})
 
 
 def _with(rows: pa.Table, name: str, values: object) -> pa.Table:
