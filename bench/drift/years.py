@@ -1,6 +1,6 @@
-"""False alarms, delays, broken days and speed of the drift checks, beside the usual rules.
+"""False alarms, delays and broken days of the drift checks, beside the usual rules.
 
-python -m bench.drift.years [--seeds 10] [--rows 1000000]
+python -m bench.drift.years [--seeds 10]
 """
 
 from typing import Annotated
@@ -38,12 +38,12 @@ WORLDS = (  # rows a day, sd of a column's days, their correlation with the day 
 def main(seeds: Annotated[int, typer.Option(min=1)] = 10) -> None:
     """Measure everything, and keep what there is after each world."""
     chosen = range(FIRST_SEED, FIRST_SEED + seeds)
-    found: dict = {"seeds": seeds, "worlds": {}}
-    found["peers"] = of_peers([Stream(seed, PEER_ROWS) for seed in chosen])
+    results: dict = {"seeds": seeds, "worlds": {}}
+    results["peers"] = of_peers([Stream(seed, PEER_ROWS) for seed in chosen])
     for world in WORLDS:
         name = "/".join(map(str, world))
-        found["worlds"][name] = of_stream([Stream(seed, *world) for seed in chosen])
-        keep("years", found)
+        results["worlds"][name] = of_stream([Stream(seed, *world) for seed in chosen])
+        keep("years", results)
 
 
 def of_stream(streams: list[Stream]) -> dict:
