@@ -36,6 +36,7 @@ LOCK_SIGNS = (
     "unique constraint",  # two processes made the same catalog, or took the same snapshot number
     '"ducklake_metadata" already exists',  # the same, one step later
     "failed to load ducklake",  # a catalog on SQLite, read half before and half after a commit
+    "current transaction is aborted",  # a lock met on the way, of which only this is told
 )
 GONE_SIGNS = (
     "unable to connect to postgres",
@@ -48,7 +49,7 @@ GONE = {
     "sqlite": "check that the folder of LEEWAY_LAKE_CATALOG is there and can be written to",
     "postgres": "start its server, or check LEEWAY_LAKE_CATALOG and PGPASSWORD or PGPASSFILE",
 }
-TRIES = 20
+TRIES = 40
 
 
 def quoted(*parts: str) -> str:
@@ -95,7 +96,7 @@ def install_extension(name: str) -> None:
 def patiently(work: Callable[[], T]) -> T:
     """Return what `work` returns, trying again while other writers hold the catalog.
 
-    Raises LakeBusyError when twenty tries met a lock.
+    Raises LakeBusyError when `TRIES` tries, which take about 40 s, met a lock.
     """
     retrying = Retrying(
         retry=retry_if_exception(is_lock),

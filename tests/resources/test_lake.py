@@ -95,6 +95,13 @@ def test_only_a_lock_is_tried_again(lake: Lake) -> None:
     [
         (duckdb.IOException("Failed to commit: database is locked"), True),
         (duckdb.TransactionException("Transaction conflict - attempting to insert"), True),
+        (
+            duckdb.TransactionException(
+                "TransactionContext Error: Failed to delete flushed inlined data in DuckLake from "
+                "table ducklake_inlined_data_10_1: Current transaction is aborted (please ROLLBACK)"
+            ),
+            True,
+        ),
         (duckdb.BinderException("column not found"), False),
         (ValueError("database is locked"), False),
     ],
