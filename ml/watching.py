@@ -18,6 +18,7 @@ from ml.merging import merge_tables
 from ml.sketch import ColumnSketch
 
 Days = Mapping[date, Table]
+INCIDENTS = "incidents"  # the check that data incidents fail
 
 
 @dataclass(frozen=True)
@@ -137,4 +138,4 @@ def _check(name: str, state: AlarmState) -> Check:
 def _incident_check(findings: Sequence[Finding], accepted: Sequence[Accepted]) -> Check:
     wrong = [f.reason for f in findings] or ["no data incident"]
     reason = "; ".join([*wrong, *map(str, accepted)])
-    return Check("incidents", not findings, "WARN", float(len(findings)), 0.0, reason)
+    return Check(INCIDENTS, not findings, "WARN", float(len(findings)), 0.0, reason)

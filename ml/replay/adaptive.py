@@ -9,6 +9,7 @@ from ml.cadence import Training as Recalled
 from ml.errors import SplitError
 from ml.incident import Finding
 from ml.offers import learnable
+from ml.raised import change_point, failed, loss_alarm_since
 from ml.recipes import Recipe, recipes
 from ml.replay.outcome import Alarm, Outcome, Training
 from ml.replay.plan import Plan
@@ -19,8 +20,6 @@ from ml.replay.version import cpu_seconds
 from ml.replay.watch import Watcher
 from ml.replay.world import World
 from ml.watching import Check
-
-INCIDENTS = "incidents"
 
 
 class Adaptive:
@@ -109,11 +108,11 @@ class Adaptive:
 
     def _learnable(self, as_of: date, checks: tuple[Check, ...]) -> dict[str, int]:
         """Rows that each different recipe would learn from."""
-        lane = policy.lane_of(_failed(checks))
+        lane = policy.lane_of(failed(checks))
         try:
             offers = offered(
                 self.plan, as_of, self._recipes(checks), lane, self.reigns.live,
-                _since(checks, policy.PERFORMANCE),
+                loss_alarm_since(checks),
             )  # fmt: skip
         except SplitError:
             return {}  # no day since the alarm's cause has matured
@@ -137,7 +136,7 @@ class Adaptive:
             policy.most_rows(rows, resting),
             has_champion=live is not None,
             unseen_days=len(self.world.sound(unseen)),
-            failed=_failed(checks),
+            failed=failed(checks),
             incidents=findings,
             resting=resting,
             learnable=rows,
@@ -155,14 +154,14 @@ class Adaptive:
 
     def _recipes(self, checks: tuple[Check, ...]) -> tuple[Recipe, ...]:
         plan = self.plan
-        return recipes(plan.recipes, plan.window_days, plan.every_days, _change_point(checks))
+        return recipes(plan.recipes, plan.window_days, plan.every_days, change_point(checks))
 
     def _train(self, decision: policy.Decision, checks: tuple[Check, ...]) -> None:
         as_of, rival, began = decision.as_of, self.reigns.live, cpu_seconds()
         judged = judge(
             self.world, self.plan, as_of, self._recipes(checks),
             resting=decision.evidence.resting, lane=decision.lane, rival=rival,
-            since=_since(checks, policy.PERFORMANCE), number=len(self.trainings) + 1,
+            since=loss_alarm_since(checks), number=len(self.trainings) + 1,
         )  # fmt: skip
         if judged.recipe is None:
             return  # came to no verdict, so it is asked for again, as a run that fails is
@@ -186,22 +185,3 @@ class Adaptive:
             if rival:
                 days = self.plan.trial_days
                 self.trying = Trying.begin(self.world, judged.version, rival, days)
-
-
-def _failed(checks: tuple[Check, ...]) -> tuple[policy.FailedCheck, ...]:
-    return tuple(
-        policy.FailedCheck(c.name, c.severity, c.reason, c.statistic, c.threshold)
-        for c in checks
-        if not c.passed and c.name != INCIDENTS
-    )
-
-
-def _change_point(checks: tuple[Check, ...]) -> date | None:
-    """First day of the alarm that is up, the loss alarm's where it is."""
-    up = [c for c in checks if not c.passed and c.severity == "ERROR" and c.since]
-    up.sort(key=lambda check: (check.name != policy.PERFORMANCE, check.since))
-    return up[0].since if up else None
-
-
-def _since(checks: tuple[Check, ...], name: str) -> date | None:
-    return next((c.since for c in checks if c.name == name and not c.passed), None)

@@ -10,12 +10,12 @@ import ledger
 from assets.partitions import days_between
 from declaration import MlModel
 from lifecycle import monitoring, store
-from lifecycle.champions import rival_of
+from lifecycle.checked import checks_of
 from lifecycle.offered import learnable, resting
 from lifecycle.quality import blocked_days, held_findings
 from lifecycle.splits import champion_decided_on
 from lifecycle.tested import MADE_BY, checksums_of, failed_findings, unfit_days, without
-from ml import policy
+from ml import policy, raised
 from ml.cadence import Cadence, Training
 from ml.incident import Finding
 from resources.lake import Lake
@@ -98,20 +98,10 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
 
 
 def watched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings]:
-    """Return the checks of a day that failed, and what is broken.
-
-    Where the day's rollback has taken the watched version back, its alarms ask for nothing.
-    """
+    """Return the checks of a day that failed, and what is broken."""
     found = store.kept(lake, model, monitoring.WHAT, as_of)
     findings = TypeAdapter(Findings).validate_python(found["findings"])
-    if found["version"] != rival_of(lake, model.name, as_of):
-        return (), findings
-    failed = tuple(
-        policy.FailedCheck(c["name"], c["severity"], c["reason"], c["statistic"], c["threshold"])
-        for c in found["checks"]
-        if not c["passed"] and c["name"] != "incidents"
-    )
-    return failed, findings
+    return raised.failed(checks_of(lake, model, as_of)), findings
 
 
 def unwatched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings]:

@@ -6,9 +6,11 @@ from datetime import date, timedelta
 import ml.offers
 from declaration import MlModel
 from examples import label_keys
+from lifecycle.checked import checks_of
 from lifecycle.splits import judged_from, split_of
 from lifecycle.tested import unfit_days, without
 from ml.errors import SplitError
+from ml.raised import change_point
 from ml.recipes import Recipe, recipes
 from resources.lake import Lake
 
@@ -33,22 +35,8 @@ def learnable(
 
 def declared(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:
     """Return the recipes that make sense on a day, whether they rest or not."""
-    train, since = model.train, change_point(lake, model, as_of)
+    train, since = model.train, change_point(checks_of(lake, model, as_of))
     return recipes(train.recipes, train.window_days, train.every_days, since)
-
-
-def change_point(lake: Lake, model: MlModel, as_of: date) -> date | None:
-    """Return the first day of the alarm that is up on a day, or None.
-
-    The loss alarm's where it is up: what the others have seen move may be harmless.
-    """
-    found = lake.rows(
-        """select since from ledger.checks
-        where model = ? and as_of = ? and not passed and severity = 'ERROR' and since is not null
-        order by name <> 'performance', since limit 1""",
-        [model.name, as_of],
-    )
-    return found[0]["since"] if found else None
 
 
 def resting(lake: Lake, model: MlModel, as_of: date) -> dict[str, date]:

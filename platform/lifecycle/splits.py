@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 from declaration import MlModel
 from lifecycle.champions import rival_of
+from lifecycle.checked import checks_of
 from ml import splits
+from ml.raised import loss_alarm_since
 from ml.recipes import Recipe
 from resources.lake import Lake
 
@@ -33,18 +35,8 @@ def judged_from(lake: Lake, model: MlModel, as_of: date, lane: str) -> date | No
     """
     decided = champion_decided_on(lake, model, as_of)
     unseen = [decided + timedelta(days=1)] if decided else []
-    since = alarm_since(lake, model, as_of) if lane == "alarm" else None
+    since = loss_alarm_since(checks_of(lake, model, as_of)) if lane == "alarm" else None
     return max([*unseen, *([since] if since else [])], default=None)
-
-
-def alarm_since(lake: Lake, model: MlModel, as_of: date) -> date | None:
-    """Return the first day of the loss alarm that is up on a day, or None."""
-    found = lake.rows(
-        """select since from ledger.checks
-        where model = ? and as_of = ? and name = 'performance' and not passed""",
-        [model.name, as_of],
-    )
-    return found[0]["since"] if found else None
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:

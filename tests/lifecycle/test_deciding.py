@@ -7,9 +7,11 @@ import pytest
 import ledger
 from errors import NoEvidenceError
 from lifecycle import deciding, store, training_set
-from lifecycle.offered import change_point, declared, resting
+from lifecycle.checked import checks_of
+from lifecycle.offered import declared, resting
 from ml.cadence import Training
 from ml.policy import Decision, Evidence, to_json
+from ml.raised import change_point
 from ml.recipes import NAMES
 
 ONE_DAY = timedelta(days=1)
@@ -27,8 +29,8 @@ def watched(fresh):
     return fresh
 
 
-def keep_watch(world, day: date, version: int, *failed: dict) -> None:
-    found = {"version": version, "checks": list(failed), "findings": []}
+def keep_watch(world, day: date, version: int) -> None:
+    found = {"version": version, "checks": [], "findings": []}
     store.keep(world.lake, world.model, "drift", day, found)
 
 
@@ -57,9 +59,14 @@ def roll_back(world, day: date, gone: int, back: int) -> None:
     ledger.put(world.lake, "champions", {"model": world.model.name, "as_of": day}, row)
 
 
-def put_check(world, day: date, name: str, since: date, severity: str = "ERROR") -> None:
+def put_check(
+    world, day: date, name: str, since: date, severity: str = "ERROR", version: int = 1
+) -> None:
     key = {"model": world.model.name, "as_of": day, "name": name}
-    row = {"passed": False, "severity": severity, "since": since}
+    row = {
+        "passed": False, "severity": severity, "since": since, "version": version,
+        "reason": "worse", "statistic": 6.0, "threshold": 5.0,
+    }  # fmt: skip
     ledger.put(world.lake, "checks", key, row)
 
 
@@ -130,14 +137,14 @@ def test_a_recipe_rests_from_the_day_of_the_rollback_and_is_not_offered(watched)
 
 def test_the_change_point_is_the_loss_alarm_s_or_else_the_earliest(watched) -> None:
     lake, model, day = watched.lake, watched.model, watched.flip
-    assert change_point(lake, model, day) is None
+    assert change_point(checks_of(lake, model, day)) is None
     put_check(watched, day, "features", day - 9 * ONE_DAY, severity="WARN")
-    assert change_point(lake, model, day) is None
+    assert change_point(checks_of(lake, model, day)) is None
     put_check(watched, day, "features", day - 9 * ONE_DAY)
     put_check(watched, day, "prediction", day - 5 * ONE_DAY)
-    assert change_point(lake, model, day) == day - 9 * ONE_DAY
+    assert change_point(checks_of(lake, model, day)) == day - 9 * ONE_DAY
     put_check(watched, day, "performance", day - 3 * ONE_DAY)
-    assert change_point(lake, model, day) == day - 3 * ONE_DAY
+    assert change_point(checks_of(lake, model, day)) == day - 3 * ONE_DAY
     assert [r.since for r in declared(lake, model, day)] == [None, day - 3 * ONE_DAY]
 
 
@@ -173,18 +180,10 @@ def test_a_model_that_is_live_again_has_seen_no_more_than_when_it_was_made(watch
     assert deciding.unseen_days(watched.lake, watched.model, day, set()) == before
 
 
-def failing(name: str) -> dict:
-    return {
-        "name": name, "passed": False, "severity": "ERROR", "reason": "worse", "statistic": 6.0,
-        "threshold": 5.0,
-    }  # fmt: skip
-
-
 def test_in_the_alarm_lane_only_the_rows_that_it_leaves_for_training_count(watched) -> None:
     lake, model, day = watched.lake, watched.model, watched.flip
     calm = deciding.evidence(lake, model, day)
     put_check(watched, day, "performance", watched.first_decision + ONE_DAY)
-    keep_watch(watched, day, 1, failing("performance"))
     alarmed = deciding.evidence(lake, model, day)
     assert alarmed.matured_rows == max(alarmed.learnable.values())
     assert alarmed.learnable["window"] < 0.7 * calm.learnable["window"]
@@ -208,9 +207,10 @@ def test_what_would_teach_the_same_as_a_recipe_that_rests_rests_with_it(watched)
 
 def test_the_alarms_of_a_version_that_has_gone_back_ask_for_nothing(watched) -> None:
     day = watched.flip
-    keep_watch(watched, day, 2, failing("features"))
-    assert deciding.evidence(watched.lake, watched.model, day).failed == ()
-    keep_watch(watched, day, 1, failing("features"))
+    put_check(watched, day, "features", day - ONE_DAY, version=2)
+    found = deciding.evidence(watched.lake, watched.model, day)
+    assert (found.failed, change_point(checks_of(watched.lake, watched.model, day))) == ((), None)
+    put_check(watched, day, "features", day - ONE_DAY)
     assert [c.name for c in deciding.evidence(watched.lake, watched.model, day).failed] == [
         "features"
     ]
