@@ -17,11 +17,11 @@ from lifecycle.trial import trial_on
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
-LIVES, DECISIONS, VERDICTS = "champion", "decision", "gate"
+LIVES, DECISIONS, VERDICTS, ACCEPTED = "champion", "decision", "gate", "accepted"
 
 
 class Event(BaseModel):
-    """One row of a model's history: a decision, a verdict of the gate, a change of champion."""
+    """One row of a model's history: a decision, a verdict, a change of champion, an acceptance."""
 
     as_of: date
     what: str
@@ -96,7 +96,7 @@ class Live(BaseModel):
 
 
 def history(lake: Lake, model: str) -> list[Event]:
-    """Return decisions, verdicts and changes of champion, oldest first."""
+    """Return decisions, verdicts, changes of champion and what persons accepted, oldest first."""
     rows = lake.rows(
         """select as_of, written_at, $decision as what, kind as outcome, null::integer as version,
             reasons as why from ledger.decisions where model = $model
@@ -106,8 +106,20 @@ def history(lake: Lake, model: str) -> list[Event]:
         union all
         select as_of, written_at, $champion, action || ' by ' || "by", version,
             to_json([why])::varchar from ledger.champions where model = $model
+        union all
+        select day, written_at, $accepted, 'this day', null, to_json([reason, accepted])::varchar
+            from ledger.incidents where model = $model and accepted is not null
+        union all
+        select since, written_at, $accepted, concat_ws(' of ', name, column_name) || ' onwards',
+            version, to_json([why])::varchar from ledger.acceptances where model = $model
         order by as_of, written_at, what desc""",
-        {"model": model, "decision": DECISIONS, "gate": VERDICTS, "champion": LIVES},
+        {
+            "model": model,
+            "decision": DECISIONS,
+            "gate": VERDICTS,
+            "champion": LIVES,
+            "accepted": ACCEPTED,
+        },
     )
     return [Event(**{**row, "why": json.loads(row["why"])}) for row in rows]
 

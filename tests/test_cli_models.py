@@ -113,3 +113,7 @@ def test_a_lasting_change_is_accepted_by_what_was_found(decided: None) -> None:
     assert "until a newer champion than version 4" in told
     [row] = lake.rows("select * from ledger.acceptances")
     assert (row["since"], row["column_name"], row["version"]) == (day, "country", 4)
+    [event] = [e for e in json.loads(say("ledger", MODEL, "--json")) if e["what"] == "accepted"]
+    assert (event["as_of"], event["version"]) == (str(day), 4)
+    assert event["outcome"] == "unseen categories of country onwards"
+    assert event["why"] == ["we sell to Austria"]

@@ -2,8 +2,8 @@
 
     python -m bench.drift.main [--part gate] [--seeds 10]
 
-`real` needs a home in which `leeway run` has built the features of Online Retail II (LEEWAY_HOME,
-LEEWAY_START=2009-12-01); without LEEWAY_HOME it is left out, and says so.
+`real` and `injected` need a home in which `leeway run` has built the features of Online Retail II
+(LEEWAY_HOME, LEEWAY_START=2009-12-01); without LEEWAY_HOME they are left out, and say so.
 """
 
 import os
@@ -16,6 +16,7 @@ import typer
 from bench.drift import page
 
 SEEDED = ("years", "policies")  # take --seeds
+OF_A_SHOP = ("real", "injected")
 
 
 def main(
@@ -24,8 +25,8 @@ def main(
 ) -> None:
     """Measure parts, all by default, and write docs/benchmarks-drift.md."""
     for name in part or page.PARTS:
-        if name == "real" and "LEEWAY_HOME" not in os.environ:
-            print("real: left out, LEEWAY_HOME names no home with the real shop's features")
+        if name in OF_A_SHOP and "LEEWAY_HOME" not in os.environ:
+            print(f"{name}: left out, LEEWAY_HOME names no home with the real shop's features")
             continue
         options = ["--seeds", str(seeds)] if name in SEEDED else []
         subprocess.run([sys.executable, "-m", f"bench.drift.{name}", *options], check=True)

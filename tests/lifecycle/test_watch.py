@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pytest
 from dagster import DailyPartitionsDefinition, materialize
 
+import chronicle
 import ledger
 from assets.drift import CHECKS, drift_asset
 from errors import NoEvidenceError
@@ -170,6 +171,10 @@ def test_a_broken_day_is_used_by_no_model_until_it_is_accepted(history) -> None:
         assert day not in blocked_days(lake, model)
         assert day in blocked_days(lake, model, snapshot)
         assert history.watch(day).findings == ()
+        [event] = [e for e in chronicle.history(lake, model.name) if e.what == "accepted"]
+        assert (event.as_of, event.outcome, event.version) == (day, "this day", None)
+        assert "spend" in event.why[0]
+        assert event.why[1] == "prices are in cents since then"
 
 
 def test_a_day_that_is_built_again_stays_broken_until_a_watch_finds_it_sound(history) -> None:
