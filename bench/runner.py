@@ -20,7 +20,7 @@ from resources.settings import CHECKOUT
 BEGUN, STEP, ENDED = "begun ", "step ", "ended "
 SCRIPT = f"""
 import os, sys
-import dagster_dbt, evidently.metrics, pyspark, torch._inductor
+import dagster._daemon, dagster_dbt, evidently.metrics, pyspark, torch._inductor
 import mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store
 import history, definitions, lifecycle.promotion
 from datetime import date

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from sklearn.metrics import roc_auc_score
 
 from ml.errors import TrainingError
 from ml.schema import Floats, Schema
@@ -89,6 +88,8 @@ def evaluate(
 
 def measure(labels: Floats, predictions: Floats) -> Metrics:
     """Metrics of one model; both arrays have shape [rows], at least one row."""
+    from sklearn.metrics import roc_auc_score  # 1 s that scoring does not need
+
     classes = len(np.unique(labels))
     bins = calibration_bins(labels, predictions)
     gaps = sum(b.rows * abs(b.mean_prediction - b.rate) for b in bins)

@@ -10,7 +10,6 @@ days that the defaults were chosen on.
 from collections.abc import Sequence
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -44,6 +43,8 @@ class LinearPath(nn.Module):
 
         Numbers and indicators are standardised first, so that the ridge means the same for all.
         """
+        from sklearn.linear_model import LogisticRegression  # 1.4 s that scoring does not need
+
         if inputs.positions.shape[1]:
             self.center.copy_(inputs.positions.nanmedian(dim=0).values.nan_to_num())
         design = self._design(inputs.positions, inputs.codes).double()

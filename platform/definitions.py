@@ -5,7 +5,9 @@ from datetime import date
 
 from dagster import (
     AssetKey,
+    AssetsDefinition,
     AssetSelection,
+    DailyPartitionsDefinition,
     Definitions,
     define_asset_job,
     definitions,
@@ -15,11 +17,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from alerting.channels import channels_of
+from assets.decision import decision_asset
 from assets.drift import drift_asset
 from assets.features import feature_assets, view_assets
 from assets.models import model_assets
-from assets.monitoring import monitoring_assets
 from assets.partitions import daily
+from assets.predictions import performance_asset, predictions_asset
 from assets.raw import raw_asset
 from declaration import Declaration, MlModel
 from declared import declared
@@ -74,8 +77,7 @@ def build(settings: Settings) -> Definitions:
             views,
             by_day,
             *(a for model in declaration.models for a in model_assets(model, partitions)),
-            *(a for model in declaration.models for a in monitoring_assets(model, partitions)),
-            *(drift_asset(m, partitions, settings.evidently) for m in declaration.models),
+            *(a for m in declaration.models for a in live_assets(m, partitions, settings)),
         ],
         jobs=[*jobs.values(), upkeep],
         schedules=[
@@ -103,6 +105,18 @@ def build(settings: Settings) -> Definitions:
         },
         executor=in_process_executor,
     )
+
+
+def live_assets(
+    model: MlModel, partitions: DailyPartitionsDefinition, settings: Settings
+) -> list[AssetsDefinition]:
+    """Return what happens every day to a model that is live."""
+    return [
+        predictions_asset(model, partitions),
+        performance_asset(model, partitions),
+        drift_asset(model, partitions, settings.evidently),
+        decision_asset(model, partitions),
+    ]
 
 
 def jobs_of(

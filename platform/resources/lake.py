@@ -114,9 +114,14 @@ def patiently(work: Callable[[], T]) -> T:
 
 
 @lru_cache(maxsize=4)
-def attached(catalog: str, data: str, threads: int) -> duckdb.DuckDBPyConnection:
-    """Return this process's shared database with the lake attached; the first one makes it."""
-    return patiently(lambda: attach(catalog, data, threads))
+def attached(
+    catalog: str, data: str, threads: int, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Return this process's shared database with the lake attached; the first one makes it.
+
+    Attaching costs 0.15 s, and a training reads one snapshot two dozen times.
+    """
+    return patiently(lambda: attach(catalog, data, threads, snapshot))
 
 
 def attach(
@@ -161,12 +166,13 @@ class Lake(ConfigurableResource):
     def connect(self, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection whose current catalog is the lake, at `snapshot` (then read-only).
 
-        Attaching costs 0.15 s, so the newest state is attached once per process and shared; every
-        transaction still sees what other processes have committed.
+        What is attached is shared (`attached`); every transaction on the newest state still sees
+        what other processes have committed.
         Raises DiskFullError, and SetupError where the catalog cannot be reached.
         """
         try:
-            with self._opened(snapshot) as connection:
+            shared = attached(self.catalog, self.data, self.threads, snapshot)
+            with shared.cursor() as connection:
                 connection.execute("use lake")
                 yield connection
         except duckdb.Error as error:
@@ -175,11 +181,6 @@ class Lake(ConfigurableResource):
                 attached.cache_clear()  # a connection that was lost does not come back
                 raise known from error
             raise
-
-    def _opened(self, snapshot: int | None) -> duckdb.DuckDBPyConnection:
-        if snapshot is None:
-            return attached(self.catalog, self.data, self.threads).cursor()
-        return attach(self.catalog, self.data, self.threads, snapshot)
 
     def transact(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction and commit; all of it is tried again on a locked catalog.

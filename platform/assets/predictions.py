@@ -1,7 +1,6 @@
-"""The assets of a live model: predictions → performance, and decision."""
+"""What a live model says of every day, and how wrong that was: predictions and performance."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from dagster import (
     AssetCheckResult,
@@ -15,17 +14,14 @@ from dagster import (
     DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
-    RunsFilter,
     TimeWindowPartitionMapping,
     asset,
 )
 
-from assets.models import day_of
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import deciding, losses, rollback, scoring
-from plan import GOING, MODEL_TAG
+from lifecycle import losses, scoring
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -37,25 +33,18 @@ SCORING_CHECKS = {
 MOST_REASONS = 5  # in a description; the metadata has all
 
 
-def monitoring_assets(
-    model: MlModel, partitions: DailyPartitionsDefinition
-) -> list[AssetsDefinition]:
-    """Return predictions, performance and decision of one model; `assets.drift` has the checks."""
-    common: dict[str, Any] = {
-        "key_prefix": [model.name],
-        "partitions_def": partitions,
-        "group_name": model.name,
-    }
-    features = AssetKey([model.features_schema, model.features.table])
-    labels = AssetKey([model.label_schema, model.label.table])
+def predictions_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
+    """Return a model's predictions: a day is scored by the champion of the day before."""
     champion = AssetDep(
         AssetKey([model.name, "champion"]),
         partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1),
     )
 
     @asset(
-        **common,
-        deps=[features, champion],
+        key_prefix=[model.name],
+        partitions_def=partitions,
+        group_name=model.name,
+        deps=[AssetKey([model.features_schema, model.features.table]), champion],
         check_specs=[
             AssetCheckSpec(name, asset=[model.name, "predictions"], description=what)
             for name, what in SCORING_CHECKS.items()
@@ -80,9 +69,20 @@ def monitoring_assets(
             ],
         )
 
+    return predictions
+
+
+def performance_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
+    """Return a model's losses, of the days whose labels have matured."""
+
     @asset(
-        **common,
-        deps=[predictions, labels],
+        key_prefix=[model.name],
+        partitions_def=partitions,
+        group_name=model.name,
+        deps=[
+            AssetKey([model.name, "predictions"]),
+            AssetKey([model.label_schema, model.label.table]),
+        ],
         backfill_policy=BackfillPolicy.single_run(),
         kinds={"ducklake"},
     )
@@ -92,34 +92,7 @@ def monitoring_assets(
         reached("performance-kept")
         return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})
 
-    @asset(**common, deps=[AssetKey([model.name, "drift"])], kinds={"ducklake"})
-    def decision(
-        context: AssetExecutionContext, lake: Lake, registry: Registry
-    ) -> MaterializeResult:
-        """What the day's evidence asks for: incident, retrain, wait or none, and why.
-
-        Before it a champion on trial that is worse than the one before it goes back.
-        """
-        ruling = rollback.by_rule(lake, registry, model, day_of(context))
-        training = RunsFilter(
-            job_name=f"{model.name}_training",
-            tags={MODEL_TAG: model.name},
-            statuses=GOING,
-        )
-        in_flight = context.instance.get_runs_count(training) > 0
-        made = deciding.decide(lake, model, day_of(context), in_flight)
-        reached("decision-kept")
-        return MaterializeResult(
-            metadata={
-                "decision": MetadataValue.text(made.kind),
-                "lane": MetadataValue.text(made.lane),
-                "reasons": MetadataValue.md("\n".join(f"- {r}" for r in made.reasons) or "none"),
-                "trial": MetadataValue.text(ruling.why if ruling else "no champion is on trial"),
-                "pending": MetadataValue.text("; ".join(made.pending) or "nothing"),
-            }
-        )
-
-    return [predictions, performance, decision]
+    return performance
 
 
 def warning(name: str, reasons: Sequence[str]) -> AssetCheckResult:
