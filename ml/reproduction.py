@@ -1,16 +1,16 @@
 """Whether a model that was trained again is the one that was registered, hash by hash.
 
 The same build repeats to the bit (`ml.determinism`). Another one adds and multiplies in another
-order, so its predictions are compared instead. On 12,870 rows and with six seeds the largest
-difference between AVX512 and AVX2, or none of both, was below 1e-6 with four seeds and up to 6.6e-4
-with the others; one changed value in one row made it 1.2e-3 to 2.4e-3, another seed 0.11.
+order, so its predictions are compared instead. Between AVX512, AVX2 and none of both the largest
+difference of a probability was 6.6e-4 on 12,870 rows (six seeds) and 2.3e-3 on 98,200 (two seeds);
+between two seeds it was 0.11 and 0.05.
 """
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-TOLERANCE = 1e-3  # of a probability
+TOLERANCE = 1e-2  # of a probability
 
 
 class Outcome(StrEnum):
@@ -42,7 +42,7 @@ class Compared:
 class Reproduction:
     """A registered version beside the same training done again.
 
-    kept: hashes of data and artifact, as the version has kept them and as they are read now.
+    kept: hashes of data and artifact, and the seed, as they were kept and as they are read now.
     trained: hashes of weights and predictions, of the registered model and of the retrained one.
     build: what the bits depend on beside data and settings.
     partitions: those whose rows are not those that were trained on, as `table day`.

@@ -1,38 +1,23 @@
 """Train a registered version again, from the snapshot and settings that it names; write nothing."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from declaration import MlModel
-from examples import labelled
-from lifecycle import lost, training_set
+from lifecycle import training_set
 from lifecycle.candidate import DIGEST, bits_depend_on
 from lifecycle.registered import Registered, registered
+from lifecycle.rows_again import Again, changed, read_again, unhashed
 from ml.estimators import estimator
 from ml.fingerprint import fingerprint
 from ml.reproduction import Compared, Reproduction
-from ml.schema import Floats, Schema
+from ml.schema import Floats
 from ml.splits import Parts
 from ml.tabular import TabularModel
 from ml.tracker import NoTracker
 from resources.lake import Lake
 from resources.registry import Registry
-
-
-@dataclass(frozen=True)
-class Again:
-    """The rows of a version read again: by use, and what its manifest says of them now."""
-
-    parts: Parts
-    columns: Schema
-    manifest: Mapping[str, Any]
-    hashes: Mapping[str, str]
 
 
 def reproduce(lake: Lake, registry: Registry, model: MlModel, version: int) -> Reproduction:
@@ -59,6 +44,7 @@ def compare(lake: Lake, known: Registered) -> Reproduction:
         kept=(
             Compared("data", known.row["training_set"], training_set.identity(again.manifest)),
             Compared("artifact", known.tags.get(DIGEST), digest),
+            Compared("seed", str(known.model.train.seed), str(known.fitted.config.seed)),
         ),
         trained=(
             Compared("weights", digest, fitted.digest()),
@@ -69,24 +55,6 @@ def compare(lake: Lake, known: Registered) -> Reproduction:
         rows=rows.num_rows,
         difference=float(np.abs(before - after).max()),
     )
-
-
-def read_again(lake: Lake, known: Registered) -> Again:
-    """Read what a version was made from, at its snapshot; raises NoEvidenceError for lost days."""
-    manifest, model, snapshot = known.manifest, known.model, known.manifest["snapshot"]
-    split = training_set.split_for(manifest, known.row["recipe"], known.row["kind"])
-    hashed = [date.fromisoformat(day) for day in sorted(known.hashes)]
-    with lost.still_there(lake, model, sorted({*hashed, *split.days}), snapshot, hashed):
-        rows = labelled(lake, model, hashed, snapshot)
-        now = training_set.hashed(model, rows)
-        hashes = now["partitions"]
-        if gone := [day for day in hashed if day.isoformat() not in hashes]:
-            empty = lost.empty(lake, model, gone, snapshot)
-            raise lost.error_of(model, snapshot, "they have no rows", empty)
-        parts, columns = training_set.rows_of(lake, model, manifest, split)
-        now["partitions"] = {day: hashes[day] for day in manifest["partitions"]}
-        now["dbt"] = training_set.checksums(lake, model, hashed, snapshot)
-    return Again(parts, columns, {**manifest, **now}, hashes)
 
 
 def train_again(known: Registered, again: Again) -> TabularModel:
@@ -119,20 +87,3 @@ def build_of(known: Registered, again: Again) -> tuple[Compared, ...]:
     then = {name: value for name, value in known.tags.items() if value != "unknown"}
     facts = [Compared(name, then.get(name), value) for name, value in now.items()]
     return (*facts, *unhashed(known, again))
-
-
-def unhashed(known: Registered, again: Again) -> list[Compared]:
-    """Return the days of which no hash was kept: older refits have learned from such days."""
-    learned = pc.unique(again.parts.train[known.model.time].cast(pa.date32())).to_pylist()
-    days = sorted(day for day in learned if day.isoformat() not in known.hashes)
-    if not days:
-        return []
-    what = f"hashes of {len(days)} days of {days[0]}..{days[-1]}"
-    return [Compared(what, None, fingerprint(again.parts.train))]
-
-
-def changed(known: Registered, again: Again) -> tuple[str, ...]:
-    """Return the partitions, as `table day`, whose rows are not those that were kept."""
-    tables = "/".join(lost.tables_of(known.model))
-    days = [day for day, kept in known.hashes.items() if again.hashes[day] != kept]
-    return tuple(f"{tables} {day}" for day in sorted(days))

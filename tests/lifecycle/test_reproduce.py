@@ -17,7 +17,8 @@ from errors import NoEvidenceError
 from lifecycle import training_set
 from lifecycle.candidate import DIGEST
 from lifecycle.registered import Registered, registered
-from lifecycle.reproduce import compare, read_again, reproduce
+from lifecycle.reproduce import compare, reproduce
+from lifecycle.rows_again import read_again
 from ml.reproduction import TOLERANCE, Outcome, Reproduction
 from ml.tabular import TabularModel
 from resources.lake import attached
