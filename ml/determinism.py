@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import torch
 from threadpoolctl import threadpool_limits
+from torch.backends.cpu import get_cpu_capability
+
+PACKAGES = ("torch", "numpy", "scikit-learn")  # that compute what a model learns
+
+
+def build() -> dict[str, str]:
+    """Return what else the bits depend on: versions of packages, and what the CPU is capable of."""
+    return {**{name: version(name) for name in PACKAGES}, "cpu": get_cpu_capability()}
 
 
 @contextmanager

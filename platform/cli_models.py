@@ -1,4 +1,4 @@
-"""`leeway ledger`, `rollback`, `accept` and `taint`: what was live and why, how to undo it."""
+"""`leeway ledger`, `reproduce`, `rollback`, `accept`, `taint`: what was live, how to undo it."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -105,6 +105,33 @@ def ledger(
         out.print_json(live.model_dump_json())
     else:
         show_live(out, live)
+
+
+@commands.command()
+def reproduce(
+    model: ModelName,
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="as `leeway ledger` names it")],
+    as_json: Json = False,
+) -> None:
+    """Train a version again from its snapshot, and compare it hash by hash; nothing is written."""
+    import json
+
+    from lifecycle.reproduce import reproduce as train_again
+    from ml.reproduction import Outcome
+    from resources.registry import registry_of
+    from resources.settings import settings
+    from shown_models import show_reproduction
+    from state import opened
+
+    lake, declaration = opened()
+    named = model_named(declaration, model)
+    found = train_again(lake, registry_of(settings()), named, version)
+    if as_json:
+        out.print_json(json.dumps(found.to_dict()))
+    else:
+        show_reproduction(out, found)
+    if found.outcome is Outcome.NOT:
+        raise typer.Exit(1)
 
 
 @commands.command()

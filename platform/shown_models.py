@@ -10,6 +10,7 @@ from rich.text import Text
 from chronicle import Event, Live, Served, Training
 from lifecycle.repair import Step
 from lifecycle.taint import Taint, TaintedModel, spans
+from ml.reproduction import Reproduction
 from shown import add_row
 
 
@@ -120,6 +121,18 @@ def show_taint(out: Console, found: Taint, steps: Sequence[Step]) -> None:
         out.print(f"   {told}", markup=False, highlight=False, soft_wrap=True)
     if not steps:
         out.print("nothing is to be done")
+
+
+def show_reproduction(out: Console, found: Reproduction) -> None:
+    """Print every hash and fact of both trainings, then the outcome."""
+    title = Text(f"{found.model} version {found.version}: {found.kind}, snapshot {found.snapshot}")
+    table = Table("what", "then", "now", "same", title=title)
+    for each in (*found.kept, *found.trained, *found.build):
+        same = "yes" if each.same else "no" if each.then else "unknown"
+        add_row(table, each.what, each.then or "unknown", each.now, same)
+    out.print(table)
+    told = f"{found.model} version {found.version}: {found.told}"
+    out.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def tainted(model: TaintedModel) -> list[tuple[str, str]]:

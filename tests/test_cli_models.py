@@ -1,4 +1,4 @@
-"""`leeway ledger`, `rollback`, `accept` and `taint` as typed, on a home of their own."""
+"""`leeway ledger`, `reproduce`, `rollback`, `accept`, `taint` as typed, on a home of their own."""
 
 import json
 import os
@@ -74,6 +74,9 @@ def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
             NoEvidenceError,
             "never watch",
         ),
+        (["reproduce", "nobody", "1"], SetupError, "there is no model 'nobody'"),
+        (["reproduce", MODEL, "9"], NoEvidenceError, "has no version 9: choose from 2, 4"),
+        (["reproduce", MODEL, "2"], NoEvidenceError, "version 2 cannot be read from MLflow"),
         (["taint", "order_line", "2024-05-01"], SetupError, "did you mean 'order_lines'"),
         ([*REPLAY, "--policy", "hourly"], ReplayError, "'hourly' is not known: use adaptive"),
         ([*REPLAY, "--policy", "never,never"], ReplayError, "named twice"),

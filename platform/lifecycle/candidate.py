@@ -12,6 +12,7 @@ import ledger
 from commit_points import reached
 from declaration import MlModel
 from lifecycle import store, training_set
+from ml.determinism import build
 from ml.estimators import estimator
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
@@ -20,6 +21,7 @@ from resources.registry import Registry, Version
 
 DOCUMENT = "training_set.json"  # of every version's MLflow run
 IDENTITY = ("kind", "as_of", "training_set", "recipe")  # tags that two versions never share
+DIGEST = "digest"  # tag: the model's hash on the day that it was registered
 
 
 def train(
@@ -58,13 +60,14 @@ def fit_and_register(
     process registered before it ended, too early for its row, gets its row now.
     """
     as_of = date.fromisoformat(manifest["as_of"])
-    tags = version_tags(manifest, kind)
+    tags = {**version_tags(manifest, kind), **bits_depend_on(config)}
     made = registry.adopted(model.name, {name: tags[name] for name in IDENTITY})
     if made is None:
         with registry.run(model.name, f"{as_of} {kind} {manifest['recipe']}", tags) as run_id:
             learn = estimator(model.train.estimator).fit
             fitted = learn(rows, holdout, columns, config, registry.tracker(run_id), weights)
             registry.document(run_id, DOCUMENT, store.encoded(manifest))
+            tags[DIGEST] = fitted.digest()
             made = Version(registry.register(model.name, run_id, fitted, tags), run_id, tags)
             reached(f"{kind}-registered")
     row = {
@@ -103,6 +106,11 @@ def manifest_of(lake: Lake, registry: Registry, model: MlModel, version: int) ->
 @lru_cache(maxsize=8)
 def _manifest(registry: Registry, run_id: str) -> dict[str, Any]:
     return json.loads(registry.read(run_id, DOCUMENT))
+
+
+def bits_depend_on(config: TrainConfig) -> dict[str, str]:
+    """Return what the same rows, settings and code need beside them to give the same bits."""
+    return {**build(), "threads": str(config.threads)}
 
 
 def version_tags(manifest: dict[str, Any], kind: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from declaration import MlModel
 from lifecycle import calibration, candidate, champions, evaluation, store, training_set
 from lifecycle.alias import reconcile
 from lifecycle.splits import decided_on, windows_of
-from ml import gate, splits
+from ml import gate
 from ml.evidence import Evidence, Learned, Scored
+from ml.fingerprint import by_day
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -108,14 +109,14 @@ def _refit(
     Where the refit is another model than the one that was judged, that one goes live itself, and
     the second value says so.
     """
-    as_of = date.fromisoformat(manifest["as_of"])
     gated = registry.load(model.name, judged)
     gated_split = training_set.split_from(manifest, recipe)
     test, _ = training_set.rows_of(lake, model, manifest, gated_split)
-    split = splits.refit(as_of, windows_of(model), training_set.recipe_from(manifest, recipe))
+    split = training_set.split_for(manifest, recipe, "refit")
     everything, columns = training_set.rows_of(lake, model, manifest, split)
+    said = {**manifest, "recipe": recipe, training_set.REFIT: by_day(everything.train, model.time)}
     made = candidate.fit_and_register(
-        lake, registry, model, {**manifest, "recipe": recipe}, "refit", everything.train, None,
+        lake, registry, model, said, "refit", everything.train, None,
         columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"])

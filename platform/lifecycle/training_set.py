@@ -29,6 +29,8 @@ from resources.settings import CHECKOUT
 
 WHAT = "training_sets"
 COLUMNS = {"feature_columns", "label_columns"}  # the manifest names types, dbt's checksum the code
+REFIT = "refit_partitions"  # a hash for each day that a refit has learned from, in its own manifest
+BESIDE = {"id", "snapshot", "recipe", REFIT}  # what a training set's id does not depend on
 
 
 def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def build(lake: Lake, model: MlModel, as_of: date) -> dict[str, Any]:
         "dbt": checksums(lake, model, used, snapshot),
         **contents(model, chosen, rows),
     }
-    manifest["id"] = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    manifest["id"] = identity(manifest)
     manifest["snapshot"] = snapshot
     store.keep(lake, model, WHAT, as_of, manifest)
     return manifest
@@ -81,10 +83,24 @@ def contents(
         "recipes": {split.recipe.name: described(split.recipe, n) for split, n in chosen.items()},
         "train_days": [day.isoformat() for day in trained],
         "test_days": [day.isoformat() for day in next(iter(chosen)).test_days],
-        "columns": {name: guard.types_of(rows)[name] for name in schema(model, rows).features},
-        "partitions": by_day(rows, model.time),
+        **hashed(model, rows),
         "commit": commit(),
     }
+
+
+def hashed(model: MlModel, rows: pa.Table) -> dict[str, Any]:
+    """Return the types of what is learned from, and a hash for each day's rows."""
+    types = guard.types_of(rows)
+    return {
+        "columns": {name: types[name] for name in schema(model, rows).features},
+        "partitions": by_day(rows, model.time),
+    }
+
+
+def identity(manifest: Mapping[str, Any]) -> str:
+    """Return the hash of what a manifest says; whichever snapshot holds these rows is the same."""
+    said = {name: value for name, value in manifest.items() if name not in BESIDE}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def described(recipe: Recipe, rows: Mapping[str, int]) -> dict[str, Any]:
@@ -157,10 +173,15 @@ def recipe_from(manifest: Mapping[str, Any], name: str) -> Recipe:
 
 def learned_days(manifest: Mapping[str, Any], recipe: str, kind: str) -> tuple[date, ...]:
     """Return the days that a version may have learned from; kind: `candidate` or `refit`."""
+    return split_for(manifest, recipe, kind).train_days
+
+
+def split_for(manifest: Mapping[str, Any], recipe: str, kind: str) -> splits.Split:
+    """Return the split that a version was trained with; kind: `candidate` or `refit`."""
     if kind == "candidate":
-        return split_from(manifest, recipe).train_days
+        return split_from(manifest, recipe)
     as_of, windows = date.fromisoformat(manifest["as_of"]), splits.Windows(**manifest["windows"])
-    return splits.refit(as_of, windows, recipe_from(manifest, recipe)).train_days
+    return splits.refit(as_of, windows, recipe_from(manifest, recipe))
 
 
 def decided(lake: Lake, model: MlModel, as_of: date) -> tuple[str, list[str]]:

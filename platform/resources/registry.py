@@ -158,6 +158,11 @@ class Registry(ConfigurableResource):
             self.client.set_terminated(run_id, "FINISHED")
         return Version(int(first.version), run_id, first.tags)
 
+    def tags(self, model: str, version: int) -> Mapping[str, str]:
+        """Return what a registered version says of itself; raises RegistryError without one."""
+        with self._answering(f"version {version} of {model}"):
+            return self.client.get_model_version(model, str(version)).tags
+
     def load(self, model: str, version: int) -> TabularModel:
         """Return a registered version's fitted model."""
         return load(self.uri, model, version)
