@@ -60,7 +60,18 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
         label_checksum=lineage_checksum(manifest, tables[meta.label.table]["unique_id"]),
         feature_columns=stored_columns(manifest, tables[meta.features.table]),
         label_columns=stored_columns(manifest, tables[meta.label.table]),
+        features_upstream=upstream(manifest, tables[meta.features.table]["unique_id"]),
+        label_upstream=upstream(manifest, tables[meta.label.table]["unique_id"]),
     )
+
+
+def upstream(manifest: Mapping[str, Any], unique_id: str) -> tuple[str, ...]:
+    """Return dbt's ids of all models, seeds and sources that a table is made of, nearest first."""
+    lineage = [unique_id]
+    for node in lineage:  # grows while it is walked
+        parents = manifest["nodes"].get(node, {}).get("depends_on", {}).get("nodes", ())
+        lineage += [parent for parent in parents if parent not in lineage]
+    return tuple(lineage[1:])
 
 
 def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
