@@ -17,6 +17,7 @@ from ml.ranges import Range
 from ml.verdict import Check
 
 SLICES = 100  # largest ones that are shown
+DPI = 90  # the page is read as it is, or printed
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ class Card:
 def render(card: Card) -> str:
     """The page as HTML, its plot inside."""
     found = card.evaluation
+    groups = slices(found, card.judged) if found else []
+    plot = figures.calibration_plot(found, DPI) if found else b""
     return _template().render(
         card=card,
         metrics=found.metrics if found else {},
-        slices=slices(found, card.judged)[:SLICES] if found else (),
-        slices_in_all=len(slices(found, card.judged)) if found else 0,
-        calibration=base64.b64encode(figures.calibration_plot(found)).decode() if found else "",
+        slices=groups[:SLICES],
+        slices_in_all=len(groups),
+        calibration=base64.b64encode(plot).decode(),
         importance=sorted(card.importance.items(), key=lambda item: (-item[1], item[0])),
     )
 
