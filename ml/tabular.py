@@ -14,7 +14,7 @@ from ml.determinism import deterministic
 from ml.errors import ArtifactError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
-from ml.schema import Floats
+from ml.schema import Floats, Schema
 from ml.temperature import IDENTITY, Calibration
 
 FORMAT = 2  # of the artifact; raise it when an older one can no longer be read
@@ -70,6 +70,11 @@ class TabularModel:
         encoded = self.preprocessing.transform(table)
         with deterministic(self.config.seed, self.config.threads):
             return self.calibration.apply(raw_probabilities(self.network, encoded))
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that it reads."""
+        return self.preprocessing.schema
 
     @property
     def refit_config(self) -> TrainConfig:
