@@ -14,6 +14,8 @@ from declared_columns import stored_columns
 from declared_tables import declared_tables
 from declared_values import meta_of, parse
 from errors import DeclarationError
+from ml.errors import EstimatorError
+from ml.own_estimator import require
 
 
 def declared(manifest: Mapping[str, Any]) -> Declaration:
@@ -44,6 +46,7 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
             fix = f"{choose(table, tables)}; the exposure's depends_on must name it with ref()"
             raise DeclarationError(file, f"{prefix}.{key}", table, fix)
         _require_columns(tables[table], columns, file, f"{prefix}.{key}")
+    _require_estimators(meta, file, prefix)
     _require_one_horizon(meta, tables[meta.label.table], file, prefix)
     slices = {"gate.slices": meta.gate.slices}
     for key, columns in slices.items():
@@ -85,6 +88,17 @@ def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
         lineage += [p for p in parents if p.startswith("model.") and p not in lineage]
     checksums = sorted(manifest["nodes"][node]["checksum"]["checksum"] for node in lineage)
     return md5(",".join(checksums).encode(), usedforsecurity=False).hexdigest()
+
+
+def _require_estimators(meta: Meta, file: str, prefix: str) -> None:
+    """Import what is named: a mistake in it shows now, not in the middle of a training."""
+    named = [("estimator", meta.train.estimator)]
+    named += [(f"earlier_estimators.{n}", e) for n, e in enumerate(meta.train.earlier_estimators)]
+    for key, name in named:
+        try:
+            require(name)
+        except EstimatorError as error:
+            raise DeclarationError(file, f"{prefix}.train.{key}", name, error.fix) from error
 
 
 def _require_one_horizon(meta: Meta, table: Mapping[str, Any], file: str, prefix: str) -> None:

@@ -16,7 +16,7 @@ from ml.estimators import estimator
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
 from resources.lake import Lake
-from resources.registry import Registry, Version
+from resources.registry import ESTIMATOR, Registry, Version
 
 DOCUMENT = "training_set.json"  # of every version's MLflow run
 IDENTITY = ("kind", "as_of", "training_set", "recipe")  # tags that two versions never share
@@ -58,7 +58,7 @@ def fit_and_register(
     process registered before it ended, too early for its row, gets its row now.
     """
     as_of = date.fromisoformat(manifest["as_of"])
-    tags = version_tags(manifest, kind)
+    tags = {**version_tags(manifest, kind), ESTIMATOR: model.train.estimator}
     made = registry.adopted(model.name, {name: tags[name] for name in IDENTITY})
     if made is None:
         with registry.run(model.name, f"{as_of} {kind} {manifest['recipe']}", tags) as run_id:

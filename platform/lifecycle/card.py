@@ -78,7 +78,8 @@ def card_of(
     learned, held, test, columns = _rows(lake, model, manifest, row)
     everything = pa.concat_tables([learned, held])
     sample = evenly(test if test.num_rows else everything, SAMPLE)
-    predict = registry.load(model.name, row["version"]).predict
+    version = (model.name, row["version"], model.train.declared)
+    predict = registry.load(*version).predict
     days = sorted(set(everything[model.time].cast(pa.date32()).to_pylist()))
     return Card(
         model=model.name,
@@ -87,7 +88,7 @@ def card_of(
         owner=model.owner,
         promoted=verdict["promoted"],
         reasons=tuple(verdict["reasons"]),
-        identity=identity_of(model, verdict, row),
+        identity=identity_of(model, verdict, row, registry.estimator_of(*version)),
         data=data_of(model, manifest, days),
         left_out=left_out(lake, model, manifest),
         parts=parts_of(manifest, row, learned.num_rows, held.num_rows, test.num_rows),

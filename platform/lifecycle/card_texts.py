@@ -13,7 +13,7 @@ Row = Mapping[str, Any]  # of `ledger.versions`
 Verdict = Mapping[str, Any]  # see `ledger.verdict_on`
 
 
-def identity_of(model: MlModel, verdict: Verdict, row: Row) -> dict[str, str]:
+def identity_of(model: MlModel, verdict: Verdict, row: Row, estimator: str) -> dict[str, str]:
     """Return what the version is and how it came about."""
     refit = f"refit of version {verdict['candidate']}, which was judged"
     return {
@@ -23,7 +23,7 @@ def identity_of(model: MlModel, verdict: Verdict, row: Row) -> dict[str, str]:
         "decision day": str(row["as_of"]),
         "lane": row["lane"],
         "recipe": row["recipe"],
-        "estimator": f"{model.train.estimator}, seed {model.train.seed}",
+        "estimator": f"{estimator}, seed {model.train.seed}",
         "MLflow run": row["mlflow_run"],
     }
 

@@ -109,7 +109,7 @@ def _refit(
     the second value says so.
     """
     as_of = date.fromisoformat(manifest["as_of"])
-    gated = registry.load(model.name, judged)
+    gated = registry.load(model.name, judged, model.train.declared)
     gated_split = training_set.split_from(manifest, recipe)
     test, _ = training_set.rows_of(lake, model, manifest, gated_split)
     split = splits.refit(as_of, windows_of(model), training_set.recipe_from(manifest, recipe))
@@ -118,7 +118,7 @@ def _refit(
         lake, registry, model, {**manifest, "recipe": recipe}, "refit", everything.train, None,
         columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
-    fitted = registry.load(model.name, made["version"])
+    fitted = registry.load(model.name, made["version"], model.train.declared)
     agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
     chosen, last, told = (fitted, made), split.train_days[-1], []
     if not agreement.passed:
