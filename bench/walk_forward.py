@@ -83,8 +83,10 @@ def scored(
     parts, columns = training_set.rows_of(lake, model, manifest, split)
     baselines = fit_baselines(parts, columns, TrainConfig(seed=model.train.seed))
     models = {
-        "live (refit)": registry.load(model.name, version or 0),
-        "candidate (same rows)": registry.load(model.name, promotion["candidate"]),
+        "live (refit)": registry.load(model.name, version or 0, model.train.declared),
+        "candidate (same rows)": registry.load(
+            model.name, promotion["candidate"], model.train.declared
+        ),
         **baselines,
     }
     return {

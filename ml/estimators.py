@@ -1,4 +1,8 @@
-"""What can be deployed, by the name that a declaration gives it."""
+"""What can be deployed, by the name that a declaration gives it.
+
+A name is built in, or `package.module:factory` of the user's own: called without arguments, the
+factory returns an `Estimator`. Its `fit` and `load` give what `Fitted` describes.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ml.errors import TrainingError
+from ml.own_estimator import BUILT_IN, Own, own
 from ml.schema import Floats, Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
@@ -22,8 +26,34 @@ class Model(Protocol):
         """Probability of label 1, shape [rows], in the table's order."""
 
 
+class Fitted(Model, Protocol):
+    """A model that can go live: it predicts the same after it was saved and loaded elsewhere.
+
+    `predict` gives float64 in [0, 1], and nulls and unseen levels get a probability too.
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that it reads."""
+
+    @property
+    def refit_config(self) -> TrainConfig:
+        """With it `fit` learns again from more rows and no holdout; `load` must bring it back."""
+
+    def digest(self) -> str:
+        """Hash of all that decides about predictions: equal models, equal hash."""
+
+    def save(self, folder: Path) -> None:
+        """Write files into a folder that exists; they are kept with the version."""
+
+
 class Fit(Protocol):
-    """Learns a model from training rows; see `ml.training.fit`."""
+    """Learns a model from training rows; see `ml.training.fit`.
+
+    It is called by position. A fit repeats to the bit for the same rows, `config.seed` and
+    `config.threads`; the other settings are those of `tabular`, to use or to leave. Weights have
+    shape [train rows] and any positive scale. Rows that cannot be learned from raise TrainingError.
+    """
 
     def __call__(
         self,
@@ -33,16 +63,19 @@ class Fit(Protocol):
         config: TrainConfig,
         tracker: Tracker,
         weights: Floats | None = None,
-    ) -> TabularModel:
+    ) -> Fitted:
         """Fit on `train`; `holdout` is for early stopping and calibration only."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """How a kind of model is trained, and read back from its artifact's folder."""
+    """How a kind of model is trained, and read back from its artifact's folder.
+
+    `load` gets the folder that `Fitted.save` wrote to; it must run no code from its files.
+    """
 
     fit: Fit
-    load: Callable[[Path], TabularModel]
+    load: Callable[[Path], Fitted]
 
 
 def fit_small(
@@ -66,11 +99,6 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
 )
 
 
-def estimator(name: str) -> Estimator:
-    """Look one up; raises TrainingError for a name that is not registered."""
-    if name not in ESTIMATORS:
-        raise TrainingError(
-            f"estimator {name!r} is not known: set model.train.estimator to one of "
-            f"{sorted(ESTIMATORS)}"
-        )
-    return ESTIMATORS[name]
+def estimator(name: str) -> Estimator | Own:
+    """Look one up, or import the user's own; raises EstimatorError for what is neither."""
+    return ESTIMATORS[name] if name in BUILT_IN else own(name)

@@ -15,9 +15,9 @@ DPI = 50
 LABELLED_DAYS = 5
 
 
-def calibration_plot(evaluation: Evaluation) -> bytes:
+def calibration_plot(evaluation: Evaluation, dpi: int = DPI) -> bytes:
     """What was predicted against what happened, ten bins of equally many rows per model."""
-    figure = Figure(figsize=(5, 5), dpi=DPI, layout="tight")
+    figure = Figure(figsize=(5, 5), dpi=dpi, layout="tight")
     axes = figure.subplots()
     for name, bins in evaluation.calibration.items():
         axes.plot([b.mean_prediction for b in bins], [b.rate for b in bins], "o-", label=name)

@@ -14,7 +14,7 @@ from ml.determinism import deterministic
 from ml.errors import ArtifactError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
-from ml.schema import Floats
+from ml.schema import Floats, Schema
 from ml.temperature import IDENTITY, Calibration
 
 FORMAT = 2  # of the artifact; raise it when an older one can no longer be read
@@ -54,6 +54,11 @@ class TrainConfig:
     inverse_ridge: float = 0.1  # rows of one entity repeat each other: 1.0 overfits
     linear_rows: int = 15_000
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Read back `asdict`."""
+        return cls(**{**values, "calibration": Calibration(**values["calibration"])})
+
 
 @dataclass(frozen=True)
 class TabularModel:
@@ -70,6 +75,11 @@ class TabularModel:
         encoded = self.preprocessing.transform(table)
         with deterministic(self.config.seed, self.config.threads):
             return self.calibration.apply(raw_probabilities(self.network, encoded))
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that it reads."""
+        return self.preprocessing.schema
 
     @property
     def refit_config(self) -> TrainConfig:
@@ -121,8 +131,7 @@ class TabularModel:
     @classmethod
     def _from_metadata(cls, values: dict[str, Any]) -> "TabularModel":
         preprocessing = Preprocessing.from_dict(values["preprocessing"])
-        given = values["config"]
-        config = TrainConfig(**{**given, "calibration": Calibration(**given["calibration"])})
+        config = TrainConfig.from_dict(values["config"])
         return cls(
             preprocessing,
             build_network(preprocessing, config),

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from errors import SetupError
+from ml.errors import EstimatorError
 
 commands = typer.Typer()
 out = Console()
@@ -27,7 +28,8 @@ def replay(
         str, typer.Option(help="of adaptive, weekly, monthly, daily, never; comma between")
     ] = DEFAULT,
     estimator: Annotated[
-        str | None, typer.Option(help="tabular or small; by default the declared one")
+        str | None,
+        typer.Option(help="tabular, small or package.module:factory; by default the declared one"),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="write a page with plots and table")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -60,12 +62,14 @@ def replay(
 
 
 def _existing(estimator: str | None) -> str | None:
-    """Return the estimator's name; raises SetupError where there is none of that name."""
-    from ml.estimators import ESTIMATORS
+    """Return the estimator's name; raises SetupError where it cannot be used."""
+    from ml.own_estimator import require
 
-    if estimator is not None and estimator not in ESTIMATORS:
-        known = ", ".join(sorted(ESTIMATORS))
-        raise SetupError(f"--estimator is {estimator!r}: use one of {known}")
+    if estimator is not None:
+        try:
+            require(estimator)
+        except EstimatorError as error:
+            raise SetupError(f"--estimator is {estimator!r}: {error.fix}") from error
     return estimator
 
 

@@ -173,7 +173,7 @@ class Meta(Declared):
 
 
 class MlModel(Meta):
-    """One ML model, declared by one dbt exposure."""
+    """One ML model, declared by one dbt exposure; upstream: dbt's unique ids, nearest first."""
 
     name: str
     file: str
@@ -185,6 +185,8 @@ class MlModel(Meta):
     label_checksum: str
     feature_columns: tuple[StoredColumn, ...] = ()
     label_columns: tuple[StoredColumn, ...] = ()
+    features_upstream: tuple[str, ...] = ()
+    label_upstream: tuple[str, ...] = ()
 
 
 class Declaration(Declared):

@@ -14,6 +14,8 @@ from declared_columns import stored_columns
 from declared_tables import declared_tables
 from declared_values import meta_of, parse
 from errors import DeclarationError
+from ml.errors import EstimatorError
+from ml.own_estimator import require
 
 
 def declared(manifest: Mapping[str, Any]) -> Declaration:
@@ -44,6 +46,7 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
             fix = f"{choose(table, tables)}; the exposure's depends_on must name it with ref()"
             raise DeclarationError(file, f"{prefix}.{key}", table, fix)
         _require_columns(tables[table], columns, file, f"{prefix}.{key}")
+    _require_estimators(meta, file, prefix)
     _require_one_horizon(meta, tables[meta.label.table], file, prefix)
     slices = {"gate.slices": meta.gate.slices}
     for key, columns in slices.items():
@@ -60,7 +63,18 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
         label_checksum=lineage_checksum(manifest, tables[meta.label.table]["unique_id"]),
         feature_columns=stored_columns(manifest, tables[meta.features.table]),
         label_columns=stored_columns(manifest, tables[meta.label.table]),
+        features_upstream=upstream(manifest, tables[meta.features.table]["unique_id"]),
+        label_upstream=upstream(manifest, tables[meta.label.table]["unique_id"]),
     )
+
+
+def upstream(manifest: Mapping[str, Any], unique_id: str) -> tuple[str, ...]:
+    """Return dbt's ids of all models, seeds and sources that a table is made of, nearest first."""
+    lineage = [unique_id]
+    for node in lineage:  # grows while it is walked
+        parents = manifest["nodes"].get(node, {}).get("depends_on", {}).get("nodes", ())
+        lineage += [parent for parent in parents if parent not in lineage]
+    return tuple(lineage[1:])
 
 
 def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
@@ -74,6 +88,17 @@ def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
         lineage += [p for p in parents if p.startswith("model.") and p not in lineage]
     checksums = sorted(manifest["nodes"][node]["checksum"]["checksum"] for node in lineage)
     return md5(",".join(checksums).encode(), usedforsecurity=False).hexdigest()
+
+
+def _require_estimators(meta: Meta, file: str, prefix: str) -> None:
+    """Import what is named: a mistake in it shows now, not in the middle of a training."""
+    named = [("estimator", meta.train.estimator)]
+    named += [(f"earlier_estimators.{n}", e) for n, e in enumerate(meta.train.earlier_estimators)]
+    for key, name in named:
+        try:
+            require(name)
+        except EstimatorError as error:
+            raise DeclarationError(file, f"{prefix}.train.{key}", name, error.fix) from error
 
 
 def _require_one_horizon(meta: Meta, table: Mapping[str, Any], file: str, prefix: str) -> None:

@@ -9,14 +9,24 @@ from ml.recipes import CHANGE, NAMES, Name
 
 
 class Train(Declared):
-    """How candidates are trained; days are as_of days, `window_days` is the most of any recipe."""
+    """How candidates are trained; days are as_of days, `window_days` is the most of any recipe.
+
+    estimator: built in, or one's own as `package.module:factory` (`ml.estimators`).
+    earlier_estimators: one's own that versions were made by which may still be live.
+    """
 
     window_days: Positive = 180
     every_days: Positive = 7
     min_rows: Positive = 5000
     recipes: tuple[Name, ...] = NAMES
-    estimator: Literal["tabular", "small"] = "tabular"
+    estimator: str = "tabular"
+    earlier_estimators: tuple[str, ...] = ()
     seed: int = 7
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """Every estimator that a version of the model may be loaded by."""
+        return (self.estimator, *self.earlier_estimators)
 
     @field_validator("recipes")
     @classmethod

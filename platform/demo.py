@@ -67,7 +67,9 @@ def compare(
         return None
     rows = labelled(lake, model, [row["day"] for row in found])
     labels = rows[model.label.column].cast("double").to_numpy()
-    stayed = row_log_loss(labels, registry.load(model.name, version).predict(rows))
+    stayed = row_log_loss(
+        labels, registry.load(model.name, version, model.train.declared).predict(rows)
+    )
     count = sum(row["rows"] for row in found)
     live = sum(row["rows"] * row["mean_loss"] for row in found) / count
     return Losses(len(found), live, float(stayed.mean()))

@@ -51,6 +51,14 @@ def test_the_default_project_declares_a_table_and_a_model(parsed) -> None:
     assert (one.features_schema, one.label_schema) == ("features", "features")
 
 
+def test_a_model_knows_what_its_tables_are_made_of(parsed) -> None:
+    [found] = declared(parsed).models
+    assert found.features_upstream[0] == "model.leeway.int_customer_history"
+    assert "source.leeway.shop.order_lines" in found.features_upstream
+    assert "source.leeway.shop.order_lines" in found.label_upstream
+    assert len(set(found.features_upstream)) == len(found.features_upstream)
+
+
 def test_the_first_day_is_the_earliest_that_a_table_declares(edited) -> None:
     assert declared(edited).start is None
     source(edited)["config"]["meta"]["ingest"]["start"] = "2010-01-04"
@@ -295,6 +303,10 @@ MODEL = "repeat_purchase.config.meta.model"
         (("entity",), "customer", "features.table", "did you mean 'customer_id'?"),
         (("time",), "day", "features.table", "has no such column"),
         (("train", "estimator"), "forest", "train.estimator", "'tabular'"),
+        (("train", "estimator"), "no_nets:one", "train.estimator", "no_nets cannot be imported"),
+        (("train", "estimator"), "json:loads", "train.estimator", "takes no argument"),
+        (("train", "estimator"), "builtins:dict", "train.estimator", "a dict without fit(train"),
+        (("train", "earlier_estimators"), ["x"], "train.earlier_estimators.0", "package.module"),
         (("train", "min_rows"), 0, "train.min_rows", "greater than or equal to 1"),
         (("train", "min_row"), 9, "train.min_row", "unknown key: did you mean 'min_rows'?"),
         (("gate", "slices"), ["contry"], "gate.slices", "did you mean 'country'?"),

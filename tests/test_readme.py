@@ -113,6 +113,11 @@ def test_links_and_images_lead_to_files_and_headings(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
+def test_the_network_of_the_documentation_is_the_one_that_goes_live_in_a_test() -> None:
+    network = (ROOT / "tests" / "projects" / "networks" / "shop_networks.py").read_text()
+    assert network in [text for page, text in blocks("python") if page.name == "ml-engineer.md"]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_of_the_project_that_a_page_names_exist(page: Path) -> None:
     pattern = r"`((?:platform|ml|dbt_project|tests|docs|scripts|\.ci)/[\w./-]*)`"

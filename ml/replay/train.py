@@ -12,7 +12,7 @@ import pyarrow as pa
 from ml import gate, splits
 from ml.baselines import fit_baselines
 from ml.errors import SplitError
-from ml.estimators import estimator
+from ml.estimators import Fitted, estimator
 from ml.evidence import Evidence, Learned, Scored
 from ml.offers import distinct_splits, learned
 from ml.recipes import Recipe
@@ -21,7 +21,6 @@ from ml.replay.version import Version
 from ml.replay.world import World
 from ml.schema import Floats
 from ml.splits import Parts, Split
-from ml.tabular import TabularModel
 from ml.tracker import NoTracker
 
 
@@ -80,7 +79,7 @@ def judge(
 
 
 def refit(
-    world: World, plan: Plan, as_of: date, recipe: Recipe, gated: TabularModel, number: int
+    world: World, plan: Plan, as_of: date, recipe: Recipe, gated: Fitted, number: int
 ) -> Version:
     """Train a recipe again on everything that has matured."""
     split = splits.refit(as_of, plan.windows, recipe)
@@ -122,7 +121,7 @@ def offered(
     return [splits.alarm(as_of, plan.windows, recipe, first) for recipe in recipes]
 
 
-def _fit(world: World, plan: Plan, parts: Parts) -> TabularModel:
+def _fit(world: World, plan: Plan, parts: Parts) -> Fitted:
     fit = estimator(plan.estimator).fit
     return fit(parts.train, parts.holdout, world.schema, plan.config, NoTracker(), parts.weights)
 
@@ -133,7 +132,7 @@ def _evidence(
     as_of: date,
     chosen: list[Split],
     parts: Mapping[str, Parts],
-    fitted: Mapping[str, TabularModel],
+    fitted: Mapping[str, Fitted],
     rival: Version | None,
 ) -> Evidence:
     test = next(iter(parts.values())).test
@@ -158,15 +157,15 @@ def _evidence(
         candidates={name: scored(values, what[name]) for name, values in predictions.items()},
         champion=scored(rival.model.predict(test), Learned(rival.as_of)) if rival else None,
         first=rival is None,
-        reload_differences={n: _reloaded(fitted[n], test, v) for n, v in predictions.items()},
+        reload_differences={n: _reloaded(plan, fitted[n], test, v) for n, v in predictions.items()},
         baselines=baselines,
         slices=plan.slices,
     )
 
 
-def _reloaded(model: TabularModel, test: pa.Table, given: Floats) -> float:
+def _reloaded(plan: Plan, model: Fitted, test: pa.Table, given: Floats) -> float:
     """Return the largest difference of the predictions after saving and loading."""
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
-        again = TabularModel.load(Path(folder)).predict(test)
+        again = estimator(plan.estimator).load(Path(folder)).predict(test)
     return float(np.abs(again - given).max(initial=0.0))

@@ -20,8 +20,8 @@ from assets.partitions import HEAVY
 from commit_points import reached
 from declaration import MlModel
 from lifecycle import candidate as candidates
+from lifecycle import card, promotion
 from lifecycle import evaluation as evaluations
-from lifecycle import promotion
 from lifecycle import training_set as training_sets
 from resources.lake import Lake
 from resources.registry import Registry
@@ -78,10 +78,12 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         """The gate's verdict; where it promotes, the recipe is refitted and goes live next day."""
         verdict = promotion.judge(lake, registry, model, day_of(context), lake.threads)
         reached("alias-moved")
+        cards = card.publish(lake, registry, model, day_of(context))
         return MaterializeResult(
             metadata={
                 "promoted": MetadataValue.bool(verdict["promoted"]),
                 "version": MetadataValue.int(verdict["version"]),
+                "card": MetadataValue.url(cards[verdict["version"]]),
                 "reasons": MetadataValue.md("\n".join(f"- {r}" for r in verdict["reasons"])),
                 "checks": table(verdict["checks"]),
             }

@@ -14,10 +14,10 @@ from lifecycle.quality import blocked_days
 from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml.calibration import Table
+from ml.estimators import Model
 from ml.importance import importance
 from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.sketch import DAILY, sketch_table
-from ml.tabular import TabularModel
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -25,7 +25,7 @@ FEATURES = "features"
 
 
 def calibrate(
-    lake: Lake, registry: Registry, model: MlModel, fitted: TabularModel, last: date,
+    lake: Lake, registry: Registry, model: MlModel, fitted: Model, last: date,
     snapshot: int, run_id: str,
 ) -> None:  # fmt: skip
     """Learn how far days are apart anyway, from the reference that ends on `last`."""

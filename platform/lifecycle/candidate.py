@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -17,11 +18,12 @@ from ml.estimators import estimator
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
 from resources.lake import Lake
-from resources.registry import Registry, Version
+from resources.registry import ESTIMATOR, Registry, Version
 
 DOCUMENT = "training_set.json"  # of every version's MLflow run
 IDENTITY = ("kind", "as_of", "training_set", "recipe")  # tags that two versions never share
 DIGEST = "digest"  # tag: the model's hash on the day that it was registered
+SETTINGS = "settings"  # tag: what the estimator was called with
 
 
 def train(
@@ -60,7 +62,8 @@ def fit_and_register(
     process registered before it ended, too early for its row, gets its row now.
     """
     as_of = date.fromisoformat(manifest["as_of"])
-    tags = {**version_tags(manifest, kind), **bits_depend_on(config)}
+    settings = {ESTIMATOR: model.train.estimator, SETTINGS: json.dumps(asdict(config))}
+    tags = {**version_tags(manifest, kind), **settings, **bits_depend_on(config)}
     made = registry.adopted(model.name, {name: tags[name] for name in IDENTITY})
     if made is None:
         with registry.run(model.name, f"{as_of} {kind} {manifest['recipe']}", tags) as run_id:

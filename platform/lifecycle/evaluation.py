@@ -47,7 +47,9 @@ def evaluate(
     labels = columns.labels(parts.test)
     best = gate.best(labels, {r: predictions[gate.candidate_name(r)] for r in trained})
     given = predictions[gate.candidate_name(best)]
-    again = reloaded_predictions(registry, model.name, trained[best], parts.test)
+    again = reloaded_predictions(
+        registry, model.name, trained[best], parts.test, model.train.declared
+    )
     config = TrainConfig(seed=model.train.seed, threads=threads)
     for name, baseline in fit_baselines(parts, columns, config).items():
         predictions[name] = baseline.predict(parts.test)
@@ -94,7 +96,10 @@ def _predictions(
     named = {gate.candidate_name(recipe): version for recipe, version in trained.items()}
     if manifest["champion"] is not None:
         named[gate.CHAMPION] = manifest["champion"]
-    return {name: registry.load(model.name, v).predict(test) for name, v in named.items()}
+    return {
+        name: registry.load(model.name, v, model.train.declared).predict(test)
+        for name, v in named.items()
+    }
 
 
 def _keep_predictions(

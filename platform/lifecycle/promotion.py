@@ -109,7 +109,7 @@ def _refit(
     Where the refit is another model than the one that was judged, that one goes live itself, and
     the second value says so.
     """
-    gated = registry.load(model.name, judged)
+    gated = registry.load(model.name, judged, model.train.declared)
     gated_split = training_set.split_from(manifest, recipe)
     test, _ = training_set.rows_of(lake, model, manifest, gated_split)
     split = training_set.split_for(manifest, recipe, "refit")
@@ -119,7 +119,7 @@ def _refit(
         lake, registry, model, said, "refit", everything.train, None,
         columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
-    fitted = registry.load(model.name, made["version"])
+    fitted = registry.load(model.name, made["version"], model.train.declared)
     agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
     chosen, last, told = (fitted, made), split.train_days[-1], []
     if not agreement.passed:

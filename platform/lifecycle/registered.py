@@ -1,5 +1,6 @@
 """What a registered version has kept of itself, in the ledger and in MLflow."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from declaration import MlModel, choose
 from errors import NoEvidenceError, RegistryError
 from lifecycle import training_set
-from lifecycle.candidate import manifest_of
-from ml.tabular import TabularModel
+from lifecycle.candidate import SETTINGS, manifest_of
+from ml.estimators import Fitted
+from ml.tabular import TabularModel, TrainConfig
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -21,7 +23,9 @@ class Registered:
     manifest: Mapping[str, Any]
     tags: Mapping[str, str]
     model: MlModel
-    fitted: TabularModel
+    estimator: str
+    settings: TrainConfig
+    fitted: Fitted
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -39,8 +43,11 @@ def registered(lake: Lake, registry: Registry, model: MlModel, version: int) -> 
     try:
         manifest = manifest_of(lake, registry, model, version)
         declared = MlModel.model_validate(manifest["spec"])
-        fitted = registry.load(model.name, version)
+        own = model.train.declared
+        fitted = registry.load(model.name, version, own)
+        made_by = registry.estimator_of(model.name, version, own)
         tags = registry.tags(model.name, version)
+        settings = settings_of(tags, fitted)
     except RegistryError:
         raise
     except Exception as error:  # MLflow, a file, torch, another build's manifest: all end here
@@ -48,4 +55,12 @@ def registered(lake: Lake, registry: Registry, model: MlModel, version: int) -> 
             f"{model.name} version {version} cannot be read from MLflow ({type(error).__name__}: "
             f"{error}): restore its run's files from a backup, or use the code that made it"
         ) from error
-    return Registered(rows[str(version)], manifest, tags, declared, fitted)
+    row = rows[str(version)]
+    return Registered(row, manifest, tags, declared, made_by, settings, fitted)
+
+
+def settings_of(tags: Mapping[str, str], fitted: Fitted) -> TrainConfig:
+    """Return what the estimator was called with; an older version has it in its artifact only."""
+    if SETTINGS in tags or not isinstance(fitted, TabularModel):
+        return TrainConfig.from_dict(json.loads(tags[SETTINGS]))
+    return fitted.config

@@ -18,23 +18,28 @@ CLEAN = """
 import sys
 from pathlib import Path
 import numpy, pyarrow.parquet
-from ml.tabular import TabularModel
-folder, rows, out = map(Path, sys.argv[1:])
-numpy.save(out, TabularModel.load(folder).predict(pyarrow.parquet.read_table(rows)))
+from ml.estimators import estimator
+name, *places = sys.argv[1:]
+folder, rows, out = map(Path, places)
+numpy.save(out, estimator(name).load(folder).predict(pyarrow.parquet.read_table(rows)))
 """
 
 
-def reloaded_predictions(registry: Registry, model: str, version: int, rows: pa.Table) -> Floats:
+def reloaded_predictions(
+    registry: Registry, model: str, version: int, rows: pa.Table, declared: tuple[str, ...] = ()
+) -> Floats:
     """Return predictions, shape [rows], that a new process makes from the registered artifact.
 
-    Raises LeewayError with the process's own error where it fails.
+    declared: estimators that may be imported, see `Registry.load`. Raises LeewayError with the
+    process's own error where it fails.
     """
+    name = registry.estimator_of(model, version, declared)
     with tempfile.TemporaryDirectory() as place:
         folder = registry.download(model, version, Path(place))
         table, out = Path(place) / "rows.parquet", Path(place) / "predictions.npy"
         pq.write_table(rows, table)
         done = subprocess.run(
-            [sys.executable, "-c", CLEAN, str(folder), str(table), str(out)],
+            [sys.executable, "-c", CLEAN, name, str(folder), str(table), str(out)],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,

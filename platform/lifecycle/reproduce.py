@@ -9,12 +9,11 @@ from lifecycle import training_set
 from lifecycle.candidate import DIGEST, bits_depend_on
 from lifecycle.registered import Registered, registered
 from lifecycle.rows_again import Again, changed, read_again, unhashed
-from ml.estimators import estimator
+from ml.estimators import Fitted, estimator
 from ml.fingerprint import fingerprint
 from ml.reproduction import Compared, Reproduction
 from ml.schema import Floats
 from ml.splits import Parts
-from ml.tabular import TabularModel
 from ml.tracker import NoTracker
 from resources.lake import Lake
 from resources.registry import Registry
@@ -44,7 +43,7 @@ def compare(lake: Lake, known: Registered) -> Reproduction:
         kept=(
             Compared("data", known.row["training_set"], training_set.identity(again.manifest)),
             Compared("artifact", known.tags.get(DIGEST), digest),
-            Compared("seed", str(known.model.train.seed), str(known.fitted.config.seed)),
+            Compared("seed", str(known.model.train.seed), str(known.settings.seed)),
         ),
         trained=(
             Compared("weights", digest, fitted.digest()),
@@ -57,16 +56,15 @@ def compare(lake: Lake, known: Registered) -> Reproduction:
     )
 
 
-def train_again(known: Registered, again: Again) -> TabularModel:
-    """Return the retrained model; a version's artifact has the settings that it was trained with.
+def train_again(known: Registered, again: Again) -> Fitted:
+    """Return the retrained model.
 
-    Those of a refit are its candidate's `refit_config`: they name the epoch to stop after.
+    The settings of a refit are its candidate's `refit_config`: they name the epoch to stop after.
     """
     parts = again.parts
     holdout = parts.holdout if known.row["kind"] == "candidate" else None
-    fit = estimator(known.model.train.estimator).fit
-    settings = known.fitted.config
-    return fit(parts.train, holdout, again.columns, settings, NoTracker(), parts.weights)
+    fit = estimator(known.estimator).fit
+    return fit(parts.train, holdout, again.columns, known.settings, NoTracker(), parts.weights)
 
 
 def newest(parts: Parts, time: str) -> pa.Table:
@@ -83,7 +81,7 @@ def hash_of(predictions: Floats) -> str:
 
 def build_of(known: Registered, again: Again) -> tuple[Compared, ...]:
     """Return what else the bits depend on, then and now."""
-    now = {**bits_depend_on(known.fitted.config), "commit": training_set.commit()}
+    now = {**bits_depend_on(known.settings), "commit": training_set.commit()}
     then = {name: value for name, value in known.tags.items() if value != "unknown"}
     facts = [Compared(name, then.get(name), value) for name, value in now.items()]
     return (*facts, *unhashed(known, again))

@@ -88,7 +88,7 @@ def by_operator(
     target = _before(name, rows) if to is None else to
     _require_possible(lake, name, rows, target)
     _require_day(name, rows[-1], day, newest["as_of"])
-    _require_loadable(registry, name, target)
+    _require_loadable(registry, model, target)
     now = rows[-1]
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
@@ -164,15 +164,15 @@ def _require_day(model: str, now: Row, day: date, newest: date) -> None:
         )
 
 
-def _require_loadable(registry: Registry, model: str, version: int) -> None:
+def _require_loadable(registry: Registry, model: MlModel, version: int) -> None:
     """Raise RollbackError where what would go live cannot even be loaded."""
     try:
-        registry.load(model, version)
+        registry.load(model.name, version, model.train.declared)
     except RegistryError:
         raise
     except Exception as error:  # MLflow, a file, torch: whatever it is, the live one stays
         raise RollbackError(
-            f"{model} version {version} cannot be loaded, so the live one stays: "
+            f"{model.name} version {version} cannot be loaded, so the live one stays: "
             f"{type(error).__name__}: {error}"
         ) from error
 

@@ -64,7 +64,8 @@ def _predictions(
     """Return a version's predictions, shape [rows], and its milliseconds per row."""
     if not rows.num_rows:  # columns may be gone: what is not asked cannot fail
         return np.empty(0), None
-    fitted, started = registry.load(model.name, version), perf_counter()
+    fitted = registry.load(model.name, version, model.train.declared)
+    started = perf_counter()
     scores = fitted.predict(rows)
     return scores, 1000 * (perf_counter() - started) / rows.num_rows
 

@@ -28,7 +28,8 @@ from resources.lake import Lake
 from resources.settings import CHECKOUT
 
 WHAT = "training_sets"
-COLUMNS = {"feature_columns", "label_columns"}  # the manifest names types, dbt's checksum the code
+# The manifest names types, dbt's checksum the code and what is upstream.
+IN_DBT = {"feature_columns", "label_columns", "features_upstream", "label_upstream"}
 REFIT = "refit_partitions"  # a hash for each day that a refit has learned from, in its own manifest
 BESIDE = {"id", "snapshot", "recipe", REFIT}  # what a training set's id does not depend on
 
@@ -78,7 +79,7 @@ def contents(
     """Return what the manifest says about the recipes, their rows, and the code that read them."""
     trained = sorted({day for split in chosen for day in split.train_days})
     return {
-        "spec": json.loads(model.model_dump_json(exclude=COLUMNS)),
+        "spec": json.loads(model.model_dump_json(exclude=IN_DBT)),
         "windows": vars(windows_of(model)),
         "recipes": {split.recipe.name: described(split.recipe, n) for split, n in chosen.items()},
         "train_days": [day.isoformat() for day in trained],

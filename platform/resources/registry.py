@@ -19,8 +19,8 @@ from pydantic import PrivateAttr
 
 from commit_points import reached
 from errors import RegistryError
+from ml.own_estimator import BUILT_IN
 from ml.schema import Schema
-from ml.tabular import TabularModel
 from resources.connections import served
 from resources.mlflow_database import make_database
 from resources.run_tracker import RunTracker
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
+    from ml.estimators import Fitted
+
 CHAMPION = "champion"
+ESTIMATOR, FIRST_ESTIMATOR = "estimator", "tabular"  # tag; what versions without one were made by
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 HOST, PROCESS = "leeway.host", "leeway.process"
 REQUIREMENTS = ("torch", "numpy", "pyarrow", "pandas", "mlflow")
@@ -118,10 +121,11 @@ class Registry(ConfigurableResource):
         """Return what a training loop reports to."""
         return RunTracker(self.client, run_id)
 
-    def register(self, model: str, run_id: str, fitted: TabularModel, tags: dict[str, str]) -> int:
+    def register(self, model: str, run_id: str, fitted: "Fitted", tags: dict[str, str]) -> int:
         """Log a fitted model as a pyfunc over raw feature columns and register it.
 
-        Returns the registered version.
+        tags: with the name of the estimator that the version is loaded by. Returns the registered
+        version.
         """
         import mlflow
 
@@ -132,7 +136,8 @@ class Registry(ConfigurableResource):
                 python_model=str(SERVED),
                 artifacts={"fitted": folder},
                 code_paths=[str(ML)],
-                signature=signature_of(fitted.preprocessing.schema),
+                signature=signature_of(fitted.schema),
+                model_config={ESTIMATOR: tags.get(ESTIMATOR, FIRST_ESTIMATOR)},
                 pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             )
         reached(f"{tags['kind']}-logged")
@@ -163,9 +168,17 @@ class Registry(ConfigurableResource):
         with self._answering(f"version {version} of {model}"):
             return self.client.get_model_version(model, str(version)).tags
 
-    def load(self, model: str, version: int) -> TabularModel:
-        """Return a registered version's fitted model."""
-        return load(self.uri, model, version)
+    def load(self, model: str, version: int, declared: tuple[str, ...] = ()) -> "Fitted":
+        """Return a registered version's fitted model.
+
+        declared: estimators of the user's own that may be imported (`Train.declared`). Raises
+        RegistryError for a version of another one.
+        """
+        return load(self.uri, model, version, declared)
+
+    def estimator_of(self, model: str, version: int, declared: tuple[str, ...] = ()) -> str:
+        """Return the estimator that a version is loaded by; raises RegistryError as `load` does."""
+        return estimator_of(self.uri, model, version, declared)
 
     def download(self, model: str, version: int, place: Path) -> Path:
         """Bring a version's artifact to `place` and return its folder."""
@@ -244,10 +257,27 @@ def signature_of(columns: Schema) -> "ModelSignature":
 
 
 @lru_cache(maxsize=8)
-def load(uri: str, model: str, version: int) -> TabularModel:
+def load(uri: str, model: str, version: int, declared: tuple[str, ...]) -> "Fitted":
     """Load a version once per process; a registered version never changes."""
+    from ml.estimators import estimator
+
+    made_by = estimator(estimator_of(uri, model, version, declared))
     with tempfile.TemporaryDirectory() as place:
-        return TabularModel.load(download(uri, model, version, Path(place)))
+        return made_by.load(download(uri, model, version, Path(place)))
+
+
+def estimator_of(uri: str, model: str, version: int, declared: tuple[str, ...]) -> str:
+    """Return what a version says it was made by, if that may be imported."""
+    import mlflow
+
+    tags = mlflow.MlflowClient(uri, uri).get_model_version(model, str(version)).tags
+    name = tags.get(ESTIMATOR, FIRST_ESTIMATOR)
+    if name not in (*BUILT_IN, *declared):
+        raise RegistryError(
+            f"{model} version {version} was made by estimator {name!r}, which its exposure does "
+            "not declare: name it under train.earlier_estimators as long as the version may be live"
+        )
+    return name
 
 
 def download(uri: str, model: str, version: int, place: Path) -> Path:

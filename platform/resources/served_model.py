@@ -14,13 +14,17 @@ from mlflow.pyfunc import PythonModel
 
 
 class ServedModel(PythonModel):
-    """Loads what `TabularModel.save` wrote, and predicts."""
+    """Loads what the version's estimator has saved, and predicts.
+
+    An estimator of the user's own must be on the Python path of whoever serves it.
+    """
 
     def load_context(self, context: Any) -> None:
         """Read weights and preprocessing from the artifact."""
-        from ml.tabular import TabularModel
+        from ml.estimators import estimator
 
-        self.fitted = TabularModel.load(Path(context.artifacts["fitted"]))
+        made_by = estimator(context.model_config["estimator"])
+        self.fitted = made_by.load(Path(context.artifacts["fitted"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> np.ndarray:
         """Return one prediction per row, shape [rows]."""
