@@ -72,7 +72,7 @@ DRIFTS: dict[str, Drift | None] = {
 class Injected:
     """What became of one drift from `start` on; days are counted from it, losses up to the end.
 
-    found_by: first check that asked for a model; None where none did.
+    found_by: first check that asked for a model; None where none did. seconds: of CPU.
     """
 
     drift: str
@@ -83,6 +83,7 @@ class Injected:
     never: float
     deployed: int
     alarms: int
+    seconds: float
 
 
 def injected(world: World, drift: Drift, start: date) -> World:
@@ -124,6 +125,7 @@ def measured(world: World, plan: Plan, job: tuple[str, date]) -> Injected:
         never.mean_loss(start),
         sum(deployment.as_of >= start for deployment in adaptive.deployments),
         len(after),
+        adaptive.seconds + never.seconds,
     )
 
 
@@ -140,7 +142,7 @@ def main() -> None:
     drifts = []
     for found in of_drifts(*shop()):
         drifts.append(asdict(found))
-        keep("injected", drifts)
+        keep("injected", drifts, sum(each["seconds"] for each in drifts) / 60)
 
 
 def _with(rows: pa.Table, name: str, values: object) -> pa.Table:

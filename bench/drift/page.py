@@ -88,7 +88,9 @@ def _stamps(parts: dict[str, Kept]) -> str:
     rows = []
     for name, what in PARTS.items():
         if found := parts.get(name):
-            rows.append([what, found["commit"], found["machine"], f"{found['cpu_minutes']:.0f}"])
+            spent = found["cpu_minutes"]
+            minutes = "not kept" if spent is None else f"{spent:.0f}"
+            rows.append([what, found["commit"], found["machine"], minutes])
         else:
             rows.append([what, "not measured", "", ""])
     return table(["part", "commit", "machine", "CPU minutes"], rows)
