@@ -68,12 +68,15 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
     )
 
 
-def upstream(manifest: Mapping[str, Any], unique_id: str) -> tuple[str, ...]:
-    """Return dbt's ids of all models, seeds and sources that a table is made of, nearest first."""
+def upstream(manifest: Mapping[str, Any], unique_id: str, kind: str = "") -> tuple[str, ...]:
+    """Return dbt's ids of what a table is made of, nearest first.
+
+    kind: how an id has to begin to be followed (`model.`); by default all, sources and seeds too.
+    """
     lineage = [unique_id]
     for node in lineage:  # grows while it is walked
         parents = manifest["nodes"].get(node, {}).get("depends_on", {}).get("nodes", ())
-        lineage += [parent for parent in parents if parent not in lineage]
+        lineage += [p for p in parents if p.startswith(kind) and p not in lineage]
     return tuple(lineage[1:])
 
 
@@ -82,10 +85,7 @@ def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
 
     The same as dbt writes to `ledger.partitions` (macro `lineage_checksum`).
     """
-    lineage = [unique_id]
-    for node in lineage:  # grows while it is walked
-        parents = manifest["nodes"][node]["depends_on"]["nodes"]
-        lineage += [p for p in parents if p.startswith("model.") and p not in lineage]
+    lineage = (unique_id, *upstream(manifest, unique_id, "model."))
     checksums = sorted(manifest["nodes"][node]["checksum"]["checksum"] for node in lineage)
     return md5(",".join(checksums).encode(), usedforsecurity=False).hexdigest()
 

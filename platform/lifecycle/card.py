@@ -12,8 +12,7 @@ from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import candidate, evaluation, store, training_set
 from lifecycle.card_texts import data_of, identity_of, limits_of, parts_of
-from lifecycle.splits import windows_of
-from ml import gate, splits
+from ml import gate
 from ml.card import Card, render
 from ml.evaluation import Evaluation
 from ml.importance import importance
@@ -118,13 +117,11 @@ def _rows(
     lake: Lake, model: MlModel, manifest: Mapping[str, Any], row: Mapping[str, Any]
 ) -> tuple[pa.Table, pa.Table, pa.Table, Schema]:
     """Return the rows that a version learned from, those that stopped it, and the test rows."""
-    gated, columns = training_set.rows_of(
-        lake, model, manifest, training_set.split_from(manifest, row["recipe"])
-    )
+    gated_split = training_set.split_for(manifest, row["recipe"], "candidate")
+    gated, columns = training_set.rows_of(lake, model, manifest, gated_split)
     if row["kind"] == "candidate":
         return gated.train, gated.holdout, gated.test, columns
-    recipe = training_set.recipe_from(manifest, row["recipe"])
-    split = splits.refit(date.fromisoformat(manifest["as_of"]), windows_of(model), recipe)
+    split = training_set.split_for(manifest, row["recipe"], row["kind"])
     everything, columns = training_set.rows_of(lake, model, manifest, split)
     return everything.train, everything.holdout, gated.test, columns
 
