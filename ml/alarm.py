@@ -1,4 +1,7 @@
-"""What an alarm says, and the loss alarm: is the champion worse than when it was new?
+"""What an alarm says, and the loss alarm: is the champion worse than it was when it was judged?
+
+Its reference is the days that the gate judged it by: they lie before it went live, so a rule that
+turns in its first days is seen as soon as their labels mature.
 
 Source: E. S. Page, Continuous inspection schemes, Biometrika 41 (1954): one-sided CUSUM.
 """
@@ -11,6 +14,8 @@ from datetime import date
 from typing import Literal
 
 import numpy as np
+
+from ml.schema import Floats
 
 # Variance of a loss that never varies: a perfect model that starts to err must not divide by zero.
 TINY = 1e-12
@@ -25,12 +30,19 @@ class DayLoss:
     mean: float
     sd: float  # between rows, 0 where there is one
 
+    @classmethod
+    def of(cls, day: date, losses: Floats) -> "DayLoss":
+        """Summarise the losses of a day's rows, shape [rows], at least one."""
+        sd = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
+        return cls(day, len(losses), float(losses.mean()), sd)
+
 
 @dataclass(frozen=True)
 class LossAlarmPolicy:
     """How much worse, for how long, is an alarm."""
 
-    reference_days: int = 14
+    reference_days: int = 14  # wanted; what judged days lack of them the first live ones give
+    judged_days: int = 7  # from which on they are a reference of their own
     k: float = 0.5  # slack: worsening per day, in sd, that is let pass
     h: float = 5.0  # threshold of the sum
     sd_floor: float = 0.05  # of the reference's mean loss; overlapping labels hide a day's true sd
@@ -70,29 +82,38 @@ def cusum(values: Sequence[float], k: float, h: float) -> list[float]:
     return sums
 
 
-def performance(days: Sequence[DayLoss], policy: LossAlarmPolicy) -> AlarmState:
-    """Judge the champion's daily losses, oldest first, against its first days out of time.
+def performance(
+    days: Sequence[DayLoss], policy: LossAlarmPolicy, judged: Sequence[DayLoss] = ()
+) -> AlarmState:
+    """Judge the champion's daily losses, oldest first, against what it was let in with.
 
-    Days without rows are passed over. A loss that is not finite raises the alarm at once.
-    Raises ValueError where the days are not in order.
+    judged: losses on the days that the gate judged it by, all of them before `days`; where they are
+    few, the first of `days` are reference too. Days without rows are passed over. A loss that is
+    not finite raises the alarm at once. Raises ValueError where the days are not in order.
     """
-    _check_order(days)
+    _check_order([*judged, *days])
     filled = [day for day in days if day.rows]
     broken = [day for day in filled if not math.isfinite(day.mean)]
     if broken:
         reason = f"the loss of {broken[0].day} is {broken[0].mean}"
         return AlarmState(2 * policy.h, policy.h, True, broken[0].day, True, reason)
-    first, rest = filled[: policy.reference_days], filled[policy.reference_days :]
+    lacking = _lacking(len(judged), policy)
+    first, rest = [*judged, *filled[:lacking]], filled[lacking:]
     if not rest:
-        reason = f"not calibrated: {len(first)} of {policy.reference_days + 1} days have matured"
+        reason = f"not calibrated: {len(filled)} of {lacking + 1} days have matured"
         return AlarmState(0.0, policy.h, False, None, False, reason)
     sums = cusum(_standardised(first, rest, policy.sd_floor), policy.k, policy.h)
     start = excursion(sums)
     since = None if start is None else rest[start].day
     usual, now = _mean(first), _mean([day for day in rest if since and day.day >= since] or rest)
     span = f"since {since}" if since else "after them"
-    reason = f"mean loss {now:.4f} {span}, {usual:.4f} in its first {len(first)} days"
+    reason = f"mean loss {now:.4f} {span}, {usual:.4f} on {len(first)} days of reference"
     return AlarmState(sums[-1], policy.h, sums[-1] > policy.h, since, True, reason)
+
+
+def _lacking(judged: int, policy: LossAlarmPolicy) -> int:
+    """How many of the champion's own first days complete the reference."""
+    return 0 if judged >= policy.judged_days else policy.reference_days - judged
 
 
 def _check_order(days: Sequence[DayLoss]) -> None:

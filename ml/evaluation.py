@@ -9,6 +9,7 @@ import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from ml.alarm import DayLoss
 from ml.errors import TrainingError
 from ml.schema import Floats, Schema
 
@@ -108,6 +109,13 @@ def row_log_loss(labels: Floats, predictions: Floats) -> Floats:
     """Log loss of every row, shape [rows], in nats."""
     clipped = np.clip(predictions, SMALLEST, 1 - SMALLEST)
     return -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
+
+
+def day_losses(table: pa.Table, schema: Schema, predictions: Floats) -> tuple[DayLoss, ...]:
+    """Losses of every day of a table, oldest first; predictions: of its rows, in their order."""
+    losses = row_log_loss(schema.labels(table), predictions)
+    days = table[schema.time].cast(pa.date32()).to_numpy()
+    return tuple(DayLoss.of(day.item(), losses[days == day]) for day in np.unique(days))
 
 
 def levelled(labels: Floats, predictions: Floats) -> Floats:

@@ -1,11 +1,12 @@
 """What a version's alarms know: how far the days that it was made from are apart anyway."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
+from ml.alarm import DayLoss
 from ml.calibration import Calibration, Table, calibrate
 from ml.estimated import ExpectedLoss, usual
 
@@ -22,21 +23,27 @@ class Known:
     prediction: Calibration
     label: Calibration
     expected_loss: ExpectedLoss
+    judged: tuple[DayLoss, ...] = ()  # by the gate; a version of before this was kept has none
 
 
 def learn(
     features: Mapping[date, Table],
     predictions: Mapping[date, Table],
     labels: Mapping[date, Table],
+    judged: Sequence[DayLoss],
     importance: Mapping[str, float],
     seed: int,
 ) -> Known:
-    """Calibrate on the sketches of the reference's days; importance: of columns for the version."""
+    """Calibrate on the sketches of the reference's days.
+
+    judged: losses on the days that the version was judged by. importance: of columns for it.
+    """
     return Known(
         calibrate(features, seed=seed, importance=importance),
         calibrate(predictions, seed=seed),
         calibrate(labels, seed=seed),
         usual([table[PREDICTION] for table in predictions.values()]),
+        tuple(judged),
     )
 
 

@@ -67,7 +67,7 @@ def checks(
         _check("features", feature_alarm.check(known.features, after)),
         _check("prediction", feature_alarm.check(known.prediction, seen.live)),
         _check("label", label),
-        _check("performance", performance(seen.losses, LossAlarmPolicy())),
+        _check("performance", performance(seen.losses, LossAlarmPolicy(), known.judged)),
         _check("estimated_performance", estimated.check(known.expected_loss, seen.unlabelled)),
         _incident_check(findings, accepted),
     )

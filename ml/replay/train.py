@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ml import gate, splits
 from ml.baselines import fit_baselines
 from ml.errors import SplitError
 from ml.estimators import Fitted, estimator
+from ml.evaluation import day_losses
 from ml.evidence import Evidence, Learned, Scored
 from ml.offers import distinct_splits, learned
 from ml.recipes import Recipe
@@ -70,11 +71,13 @@ def judge(
         return Judged(verdict.candidate, None, why)
     recipe = next(split.recipe for split in chosen if split.recipe.name == verdict.candidate)
     gated, test = fitted[recipe.name], parts[recipe.name].test
-    version = refit(world, plan, as_of, recipe, gated, number)
-    agrees = gate.refit_agrees(gated.predict(test), version.model.predict(test))
+    predictions = gated.predict(test)
+    losses = day_losses(test, world.schema, predictions)
+    version = replace(refit(world, plan, as_of, recipe, gated, number), judged=losses)
+    agrees = gate.refit_agrees(predictions, version.model.predict(test))
     if agrees.passed:
         return Judged(recipe.name, version, why)
-    judged = Version(number, as_of, recipe.name, gated, world)
+    judged = Version(number, as_of, recipe.name, gated, world, losses)
     return Judged(recipe.name, judged, f"{why}; {agrees}, so what was judged goes live")
 
 

@@ -29,6 +29,7 @@ class Version:
     recipe: str
     model: Model
     world: World = field(repr=False)
+    judged: tuple[DayLoss, ...] = ()  # losses of what the gate judged, by day
     predicted: dict[date, Floats] = field(default_factory=dict, repr=False)
 
     def predictions(self, day: date) -> Floats:
@@ -46,9 +47,7 @@ class Version:
 
     def day_loss(self, day: date) -> DayLoss:
         """A day's losses as the loss alarm sees them."""
-        losses = self.row_losses(day)
-        sd = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
-        return DayLoss(day, len(losses), float(losses.mean()), sd)
+        return DayLoss.of(day, self.row_losses(day))
 
     def sketch_of(self, day: date) -> Table:
         """A day's predictions, compressed."""
@@ -67,7 +66,7 @@ def known_of(version: Version, last: date, seed: int) -> Known:
     used = importance(version.model.predict, sample, columns, seed)
     predicted = {day: version.sketch_of(day) for day in days}
     labels = {day: world.labels[day] for day in days if day in world.labels}
-    return learn(features, predicted, labels, used, seed)
+    return learn(features, predicted, labels, version.judged, used, seed)
 
 
 def cpu_seconds() -> float:

@@ -31,7 +31,7 @@ CHECKS = {
     "features": "Columns are as far from the reference as its own days are from one another.",
     "prediction": "The same of the champion's predictions.",
     "label": "The same of the labels that have matured.",
-    "performance": "The champion's loss on matured labels is that of its first days.",
+    "performance": "The champion's loss on matured labels is that of the days it was judged by.",
     "estimated_performance": "While labels mature: the loss that the model itself expects. "
     "Blind to concept drift.",
     "incidents": "No day of the window is broken. Nothing is trained on one that is.",

@@ -13,6 +13,7 @@ from examples import features
 from lifecycle.quality import blocked_days
 from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
+from ml.alarm import DayLoss
 from ml.calibration import Table
 from ml.estimators import Model
 from ml.importance import importance
@@ -26,9 +27,12 @@ FEATURES = "features"
 
 def calibrate(
     lake: Lake, registry: Registry, model: MlModel, fitted: Model, last: date,
-    snapshot: int, run_id: str,
+    snapshot: int, run_id: str, judged: Sequence[DayLoss],
 ) -> None:  # fmt: skip
-    """Learn how far days are apart anyway, from the reference that ends on `last`."""
+    """Learn how far days are apart anyway, from the reference that ends on `last`.
+
+    judged: losses on the days that the gate judged the version by.
+    """
     days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTION: {}}
     samples = []
     wanted = reference_days(lake, model, last, snapshot)
@@ -45,8 +49,9 @@ def calibrate(
     days[FEATURES] |= {day: {} for day in closed}
     used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
     known = learn(
-        days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), used, seed(model)
-    )
+        days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), judged, used,
+        seed(model),
+    )  # fmt: skip
     text = TypeAdapter(Known).dump_json(known).decode()
     registry.document(run_id, "calibration.json", text)
 

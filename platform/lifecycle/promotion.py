@@ -12,6 +12,7 @@ from lifecycle import calibration, candidate, champions, evaluation, store, trai
 from lifecycle.alias import reconcile
 from lifecycle.splits import decided_on, windows_of
 from ml import gate
+from ml.evaluation import day_losses
 from ml.evidence import Evidence, Learned, Scored
 from ml.fingerprint import by_day
 from resources.lake import Lake
@@ -111,7 +112,7 @@ def _refit(
     """
     gated = registry.load(model.name, judged, model.train.declared)
     gated_split = training_set.split_from(manifest, recipe)
-    test, _ = training_set.rows_of(lake, model, manifest, gated_split)
+    test = training_set.rows_of(lake, model, manifest, gated_split)[0].test
     split = training_set.split_for(manifest, recipe, "refit")
     everything, columns = training_set.rows_of(lake, model, manifest, split)
     said = {**manifest, "recipe": recipe, training_set.REFIT: by_day(everything.train, model.time)}
@@ -120,14 +121,16 @@ def _refit(
         columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"], model.train.declared)
-    agreement = gate.refit_agrees(gated.predict(test.test), fitted.predict(test.test))
+    predictions = gated.predict(test)
+    agreement = gate.refit_agrees(predictions, fitted.predict(test))
     chosen, last, told = (fitted, made), split.train_days[-1], []
     if not agreement.passed:
         row = candidate.versions(lake, model, manifest, "candidate")[recipe]
         chosen, last = (gated, row), gated_split.train_days[-1]
         told = [f"{agreement}, so version {judged} goes live as it was judged"]
     calibration.calibrate(
-        lake, registry, model, chosen[0], last, manifest["snapshot"], chosen[1]["mlflow_run"]
-    )
+        lake, registry, model, chosen[0], last, manifest["snapshot"], chosen[1]["mlflow_run"],
+        day_losses(test, columns, predictions),
+    )  # fmt: skip
     reached("refit-calibrated")
     return chosen[1]["version"], told

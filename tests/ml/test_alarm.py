@@ -42,6 +42,31 @@ def test_a_fifth_more_loss_is_found_within_two_days_and_dated() -> None:
     assert (state.severity, state.since) == ("ERROR", START + timedelta(40))
 
 
+def judged(count: int, level: float = 0.4) -> list[DayLoss]:
+    before = START - timedelta(count + 20)
+    return [DayLoss(before + timedelta(i), 1000, level, 0.3) for i in range(count)]
+
+
+def test_a_rule_that_turns_before_the_first_live_day_is_found_by_the_days_that_judged() -> None:
+    turned = days([0.48] * 2)
+    assert not performance(turned, POLICY).raised
+    state = performance(turned, POLICY, judged(14))
+    assert (state.severity, state.since) == ("ERROR", START)
+    assert state.reason == "mean loss 0.4800 since 2011-01-01, 0.4000 on 14 days of reference"
+
+
+def test_a_week_of_judged_days_is_a_reference_and_fewer_are_completed_by_live_ones() -> None:
+    assert performance(days([0.4]), POLICY, judged(7)).calibrated
+    few = performance(days([0.4] * 8), POLICY, judged(6))
+    assert few.reason == "not calibrated: 8 of 9 days have matured"
+    assert performance(days([0.4] * 8 + [0.48] * 2), POLICY, judged(6)).raised
+
+
+def test_a_judged_day_after_a_live_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="2011-01-01 comes after 2011-01-07"):
+        performance(days([0.4]), POLICY, days([0.4] * 7))
+
+
 def test_less_loss_never_alarms() -> None:
     state = performance(days(noisy(14, 0.4, 1) + noisy(60, 0.2, 2)), POLICY)
     assert (state.statistic, state.raised, state.since) == (0.0, False, None)
