@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from scipy.special import expit
 
+from bench.drift import clairvoyant
 from bench.drift.results import keep, kept, stamp
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
@@ -36,6 +37,7 @@ START, DAYS, ENTITIES = date(2024, 1, 1), 270, 300
 DRIFT = 150  # day on which what drifts abruptly does
 COLUMNS = tuple(f"x{n}" for n in range(6))
 POLICIES = ("adaptive", "weekly", "monthly", "daily", "never")
+CLAIRVOYANT = "clairvoyant"  # on streams that change from one day to the next
 TRUE_WITHIN = timedelta(days=56)
 # log-odds of label 1 from features [rows, 6] and the day of each row
 Rule = Callable[[Floats, Floats], Floats]
@@ -104,7 +106,7 @@ STREAMS = {
     "gradual": Stream(moving, (60,)),
     "SEA": Stream(sea, (54, 108, 162, 216)),
 }
-
+ABRUPT = ("flip", "recurring", "SEA")
 
 Job = tuple[str, int, int, str]  # stream, days until labels mature, seed, policy
 
@@ -114,14 +116,15 @@ def main(
     stream: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
     delay: Annotated[list[int] | None, typer.Option(help="days until labels mature")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
+    add: Annotated[bool, typer.Option(help="only what no code has measured yet")] = False,
 ) -> None:
     """Replay every stream, delay, seed and policy, and keep what came of it."""
     now, before = stamp(), kept("policies") or {"found": [], "cpu_minutes": 0.0}
-    asked = policy or POLICIES
+    asked = policy or (*POLICIES, CLAIRVOYANT)
     found = [
         each
         for each in before["found"]
-        if each["code"] == now["code"] or each["policy"] not in asked
+        if add or each["code"] == now["code"] or each["policy"] not in asked
     ]
     spent = before["cpu_minutes"] if found else 0.0
     known = {tuple(each[name] for name in ("stream", "delay", "seed", "policy")) for each in found}
@@ -131,7 +134,7 @@ def main(
         for seed in range(seeds)
         for name in stream or STREAMS
         for each in asked
-        if (name, days, seed, each) not in known
+        if (name, days, seed, each) not in known and (each != CLAIRVOYANT or name in ABRUPT)
     ]
     for outcome in in_processes(jobs):
         found.append({**asdict(outcome), "code": now["code"], "commit": now["commit"]})
@@ -151,7 +154,12 @@ def measure(job: Job) -> Measured:
     """Replay a policy on a stream; every policy begins with the same first model."""
     name, delay, seed, policy = job
     lived, declared = world(STREAMS[name], delay, seed), plan(delay, seed)
-    outcome = run(lived, declared, span(START, START + timedelta(DAYS - 1)), policy)
+    days = span(START, START + timedelta(DAYS - 1))
+    if policy == CLAIRVOYANT:
+        changes = [START + timedelta(day) for day in STREAMS[name].drifts]
+        outcome = clairvoyant.run(lived, declared, days, changes)
+    else:
+        outcome = run(lived, declared, days, policy)
     return measured(name, delay, seed, outcome, since([outcome]))
 
 
