@@ -35,10 +35,11 @@ def _different(offers: Sequence[Split], time: pa.ChunkedArray) -> list[Split]:
 
 
 def counted(parts: Parts) -> dict[str, int]:
-    """Return the number of rows by use."""
-    return {name: getattr(parts, name).num_rows for name in ("train", "holdout", "test")}
+    """Return the number of rows by use, and of those that have none."""
+    used = {name: getattr(parts, name).num_rows for name in ("train", "holdout", "test")}
+    return {**used, "set_aside": parts.set_aside}
 
 
-def learned(counts: Mapping[str, int]) -> int:
-    """Return how many rows are learned from, those that only stop the training included."""
-    return counts["train"] + counts["holdout"]
+def matured(counts: Mapping[str, int]) -> int:
+    """Return how many rows there are to learn from, those of held-out entities included."""
+    return counts["train"] + counts["holdout"] + counts["set_aside"]

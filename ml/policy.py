@@ -45,6 +45,7 @@ class Evidence:
     features_changed: str | None = None  # how they differ from all that was ever trained on
     resting: Mapping[str, date] = field(default_factory=dict)  # recipe -> until when
     learnable: Mapping[str, int] = field(default_factory=dict)  # recipe -> rows, by the day's lane
+    new_since: date | None = None  # first day of a world too young for the normal lane
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,18 @@ def decide(evidence: Evidence, history: History, policy: RetrainPolicy) -> Decis
     _check_order(evidence, history)
     pending = _latest((*_left_over(evidence, history), *_new_reasons(evidence, history, policy)))
     kind, reasons = _choose(evidence, history, policy, pending)
-    lane = lane_of(evidence.failed)
+    lane = lane_of(evidence.failed, evidence.new_since)
     asked_on, asked = _asked(evidence, history, kind, pending)
     return Decision(evidence.as_of, kind, lane, reasons, pending, evidence, asked_on, asked)
 
 
-def lane_of(failed: Iterable[FailedCheck]) -> Lane:
-    """The alarm lane while the loss alarm is up: older rows would judge by a world that is gone."""
+def lane_of(failed: Iterable[FailedCheck], new_since: date | None) -> Lane:
+    """The alarm lane while the loss alarm is up, or the world since the last one is still new.
+
+    Older rows would judge by, or teach, a world that is gone.
+    """
     is_up = any(c.name == PERFORMANCE and c.severity == "ERROR" for c in failed)
-    return "alarm" if is_up else "normal"
+    return "alarm" if is_up or new_since else "normal"
 
 
 def most_rows(learnable: Mapping[str, int], resting: Collection[str]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from ml.policy import PERFORMANCE, FailedCheck
+from ml.splits import Windows, is_new
 from ml.watching import INCIDENTS, Check
 
 
@@ -20,7 +21,7 @@ def failed(checks: Iterable[Check]) -> tuple[FailedCheck, ...]:
 
 
 def change_point(checks: Iterable[Check]) -> date | None:
-    """The first day of the alarm that is up, None where none is.
+    """The first day of the alarm that is up, None where none is. WARNs are none.
 
     The loss alarm's where it is up: what the others have seen move may be harmless.
     """
@@ -30,6 +31,20 @@ def change_point(checks: Iterable[Check]) -> date | None:
         if not c.passed and c.severity == "ERROR" and c.since
     ]
     return min(up)[1] if up else None
+
+
+def new_since(
+    checks: Iterable[Check], let_in_for: date | None, as_of: date, windows: Windows
+) -> date | None:
+    """First day of a world that the normal lane cannot teach yet, None where there is none.
+
+    That of the loss alarm that is up, else `let_in_for`: what the champion's own training was told
+    here on its day.
+    """
+    up = loss_alarm_since(checks)
+    if up or let_in_for is None:
+        return up
+    return let_in_for if is_new(let_in_for, as_of, windows) else None
 
 
 def loss_alarm_since(checks: Iterable[Check]) -> date | None:

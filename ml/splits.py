@@ -7,7 +7,8 @@ training ends; the recipe (`ml.recipes`) says which days before that it learns f
 
 - Normal lane: the test is the last `test_days` matured days. Training ends H days before the
   first of them: exactly the rows whose labels were known when the test began.
-- Alarm lane: the world has changed, so time can not be held out without losing what matters.
+- Alarm lane: the world has changed, so time can not be held out without losing what matters. It
+  stays for challengers of what was let in by an alarm, until the normal lane can teach that world.
   Evidence is the newest matured window, split by entity: half of the entities train up to its last
   day, the other half test, on the same days.
 """
@@ -27,6 +28,7 @@ from ml.schema import Floats, Schema
 
 HOLDOUT_SHARE = 0.1  # of training entities; 400 of 4,000 customers in the demo shop
 ALARM_TEST_SHARE = 0.5
+ALARM_HOLDOUT_SHARE = 0.2  # few days have matured: a tenth of them would stop a training by chance
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -47,12 +49,16 @@ class Windows:
 
 @dataclass(frozen=True)
 class Parts:
-    """Rows by use; `weights` has shape [train rows], or is None where all count the same."""
+    """Rows by use; `weights` has shape [train rows], or is None where all count the same.
+
+    set_aside: rows of held-out entities that are too old to stop a training; they have no use.
+    """
 
     train: pa.Table
     holdout: pa.Table
     test: pa.Table
     weights: Floats | None
+    set_aside: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ class Split:
         in_test = _among(time, self.test_days) & (draws.uniform("test") < self.test_share)
         learns = self.learns(table, schema.time, schema.entity)
         held = learns & (draws.uniform("holdout") < self.holdout_share)
-        train = learns & ~held
+        train, stops = learns & ~held, held & self._stops(time)
         weights = self.recipe.weights(time.to_numpy()[train], self.train_days[-1])
-        rows = [table.filter(pa.array(mask)) for mask in (train, held, in_test)]
-        return Parts(rows[0], rows[1], rows[2], weights)
+        rows = [table.filter(pa.array(mask)) for mask in (train, stops, in_test)]
+        return Parts(rows[0], rows[1], rows[2], weights, int((held & ~stops).sum()))
 
     def learns(self, table: pa.Table, time: str, entity: str) -> Mask:
         """Which rows of a table with these key columns are learned from, held-out ones included."""
@@ -89,6 +95,10 @@ class Split:
         if self.test_share < 1:
             learns = learns & (_Draws(table[entity]).uniform("test") >= self.test_share)
         return learns
+
+    def _stops(self, time: pa.ChunkedArray) -> Mask:
+        """Older days of held-out entities have no use: they would favour what was before."""
+        return self.recipe.is_like_tomorrow(time.to_numpy(), self.train_days[-1])
 
     def learned(self, parts: Parts, schema: Schema, windows: Windows) -> Learned:
         """What a model has learned from, read from the rows that it was given."""
@@ -132,9 +142,19 @@ def alarm(as_of: date, windows: Windows, recipe: Recipe, test_from: date | None 
         recipe,
         train_days=recipe.days(last),
         test_days=_between(evidence_from, last),
-        holdout_share=HOLDOUT_SHARE,
+        holdout_share=ALARM_HOLDOUT_SHARE,
         test_share=ALARM_TEST_SHARE,
     )
+
+
+def is_new(since: date, as_of: date, windows: Windows) -> bool:
+    """Whether a world that began on `since` is too young for the normal lane.
+
+    Training ends there before the test and a horizon, and fewer than `recent_days` days of the new
+    world lie before that: it would teach the world that is gone.
+    """
+    first, _ = _last_days(as_of, windows, windows.test_days)
+    return first - timedelta(windows.horizon_days) < since + timedelta(windows.recent_days - 1)
 
 
 def refit(as_of: date, windows: Windows, recipe: Recipe) -> Split:

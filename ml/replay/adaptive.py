@@ -9,7 +9,7 @@ from ml.cadence import Training as Recalled
 from ml.errors import SplitError
 from ml.incident import Finding
 from ml.offers import learnable
-from ml.raised import change_point, failed, loss_alarm_since
+from ml.raised import change_point, failed, new_since
 from ml.recipes import Recipe, recipes
 from ml.replay.outcome import Alarm, Outcome, Training
 from ml.replay.plan import Plan
@@ -45,8 +45,9 @@ class Adaptive:
         checks, findings = self._watch(as_of)
         if self._try(as_of):
             checks = ()  # of a version that is gone
-        rows = self._learnable(as_of, checks)
-        evidence = self._evidence(as_of, checks, findings, rows)
+        since = self._new_since(as_of, checks)
+        rows = self._learnable(as_of, checks, since)
+        evidence = self._evidence(as_of, checks, findings, rows, since)
         history = policy.History(self.previous, tuple(self.recalled))
         decision = policy.decide(evidence, history, self._policy())
         self.previous = policy.Previous.of(decision)
@@ -106,14 +107,17 @@ class Adaptive:
             for alarm in self.alarms
         ]
 
-    def _learnable(self, as_of: date, checks: tuple[Check, ...]) -> dict[str, int]:
+    def _new_since(self, as_of: date, checks: tuple[Check, ...]) -> date | None:
+        live = self.reigns.live
+        return new_since(checks, live.let_in_for if live else None, as_of, self.plan.windows)
+
+    def _learnable(
+        self, as_of: date, checks: tuple[Check, ...], since: date | None
+    ) -> dict[str, int]:
         """Rows that each different recipe would learn from."""
-        lane = policy.lane_of(failed(checks))
+        lane, recipes = policy.lane_of(failed(checks), since), self._recipes(checks, since)
         try:
-            offers = offered(
-                self.plan, as_of, self._recipes(checks), lane, self.reigns.live,
-                loss_alarm_since(checks),
-            )  # fmt: skip
+            offers = offered(self.plan, as_of, recipes, lane, self.reigns.live, since)
         except SplitError:
             return {}  # no day since the alarm's cause has matured
         days = sorted({day for split in offers for day in split.train_days})
@@ -127,6 +131,7 @@ class Adaptive:
         checks: tuple[Check, ...],
         findings: tuple[Finding, ...],
         rows: Mapping[str, int],
+        since: date | None,
     ) -> policy.Evidence:
         live, matured = self.reigns.live, self.world.matured(as_of)
         unseen = [d for d in self.world.spans if live and live.as_of < d <= matured]
@@ -140,6 +145,7 @@ class Adaptive:
             incidents=findings,
             resting=resting,
             learnable=rows,
+            new_since=since,
         )
 
     def _policy(self) -> policy.RetrainPolicy:
@@ -152,16 +158,17 @@ class Adaptive:
             budget=plan.budget,
         )
 
-    def _recipes(self, checks: tuple[Check, ...]) -> tuple[Recipe, ...]:
-        plan = self.plan
-        return recipes(plan.recipes, plan.window_days, plan.every_days, change_point(checks))
+    def _recipes(self, checks: tuple[Check, ...], since: date | None) -> tuple[Recipe, ...]:
+        plan, change = self.plan, change_point(checks) or since
+        return recipes(plan.recipes, plan.window_days, plan.every_days, change)
 
     def _train(self, decision: policy.Decision, checks: tuple[Check, ...]) -> None:
         as_of, rival, began = decision.as_of, self.reigns.live, cpu_seconds()
+        since = decision.evidence.new_since
         judged = judge(
-            self.world, self.plan, as_of, self._recipes(checks),
-            resting=decision.evidence.resting, lane=decision.lane, rival=rival,
-            since=loss_alarm_since(checks), number=len(self.trainings) + 1,
+            self.world, self.plan, as_of, self._recipes(checks, since),
+            resting=decision.evidence.resting, lane=decision.lane, rival=rival, since=since,
+            number=len(self.trainings) + 1,
         )  # fmt: skip
         if judged.recipe is None:
             return  # came to no verdict, so it is asked for again, as a run that fails is

@@ -15,7 +15,7 @@ from ml.errors import SplitError
 from ml.estimators import Fitted, estimator
 from ml.evaluation import day_losses
 from ml.evidence import Evidence, Learned, Scored
-from ml.offers import distinct_splits, learned
+from ml.offers import distinct_splits, matured
 from ml.recipes import Recipe
 from ml.replay.plan import Plan
 from ml.replay.version import Version
@@ -49,7 +49,7 @@ def judge(
     """Train a candidate by each recipe and judge the best.
 
     resting: names of recipes that may not be trained, nor what would teach the same. rival: what it
-    has to beat, None for a first model. since: first day of the loss alarm. number:
+    has to beat, None for a first model. since: first day of a world that is new. number:
     of the version that may come of it. Rows, splits, gate and refit are those of production.
     """
     try:
@@ -58,7 +58,7 @@ def judge(
         return Judged(None, None, str(error))
     rows = world.of(world.sound(sorted({day for split in offers for day in split.days})))
     counts = distinct_splits(offers, rows, world.schema)
-    enough = (split for split, n in counts.items() if learned(n) >= plan.min_rows)
+    enough = (split for split, n in counts.items() if matured(n) >= plan.min_rows)
     chosen = [split for split in enough if split.recipe.name not in resting]
     if not chosen:
         return Judged(None, None, f"fewer than {plan.min_rows} training rows have matured")
@@ -73,12 +73,13 @@ def judge(
     gated, test = fitted[recipe.name], parts[recipe.name].test
     predictions = gated.predict(test)
     losses = day_losses(test, world.schema, predictions)
-    version = replace(refit(world, plan, as_of, recipe, gated, number), judged=losses)
+    version = refit(world, plan, as_of, recipe, gated, number)
+    version = replace(version, judged=losses, let_in_for=since)
     agrees = gate.refit_agrees(predictions, version.model.predict(test))
     if agrees.passed:
         return Judged(recipe.name, version, why)
-    judged = Version(number, as_of, recipe.name, gated, world, losses)
-    return Judged(recipe.name, judged, f"{why}; {agrees}, so what was judged goes live")
+    why = f"{why}; {agrees}, so what was judged goes live"
+    return Judged(recipe.name, replace(version, model=gated), why)
 
 
 def refit(

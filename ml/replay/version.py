@@ -30,6 +30,7 @@ class Version:
     model: Model
     world: World = field(repr=False)
     judged: tuple[DayLoss, ...] = ()  # losses of what the gate judged, by day
+    let_in_for: date | None = None  # first day of the new world that it was trained for
     predicted: dict[date, Floats] = field(default_factory=dict, repr=False)
 
     def predictions(self, day: date) -> Floats:

@@ -13,7 +13,7 @@ from lifecycle import monitoring, store
 from lifecycle.checked import checks_of
 from lifecycle.offered import learnable, resting
 from lifecycle.quality import blocked_days, held_findings
-from lifecycle.splits import champion_decided_on
+from lifecycle.splits import champion_decided_on, new_world
 from lifecycle.tested import MADE_BY, checksums_of, failed_findings, unfit_days, without
 from ml import policy, raised
 from ml.cadence import Cadence, Training
@@ -78,7 +78,8 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
         watched(lake, model, as_of) if has_champion else unwatched(lake, model, as_of)
     )
     blocked, rests = blocked_days(lake, model), resting(lake, model, as_of)
-    rows = learnable(lake, model, as_of, policy.lane_of(failed), blocked)
+    since = new_world(lake, model, as_of)
+    rows = learnable(lake, model, as_of, policy.lane_of(failed, since), blocked)
     found = policy.Evidence(
         as_of,
         policy.most_rows(rows, rests),
@@ -87,6 +88,7 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
         incidents=incidents,
         resting=rests,
         learnable=rows,
+        new_since=since,
     )
     if not has_champion:
         return found

@@ -7,7 +7,7 @@ import ml.offers
 from declaration import MlModel
 from examples import label_keys
 from lifecycle.checked import checks_of
-from lifecycle.splits import judged_from, split_of
+from lifecycle.splits import judged_from, new_world, split_of
 from lifecycle.tested import unfit_days, without
 from ml.errors import SplitError
 from ml.raised import change_point
@@ -35,7 +35,8 @@ def learnable(
 
 def declared(lake: Lake, model: MlModel, as_of: date) -> tuple[Recipe, ...]:
     """Return the recipes that make sense on a day, whether they rest or not."""
-    train, since = model.train, change_point(checks_of(lake, model, as_of))
+    train, change = model.train, change_point(checks_of(lake, model, as_of))
+    since = change or new_world(lake, model, as_of)
     return recipes(train.recipes, train.window_days, train.every_days, since)
 
 

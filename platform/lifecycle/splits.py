@@ -2,11 +2,12 @@
 
 from datetime import date, timedelta
 
+import ledger
 from declaration import MlModel
 from lifecycle.champions import rival_of
 from lifecycle.checked import checks_of
-from ml import splits
-from ml.raised import loss_alarm_since
+from ml import policy, splits
+from ml.raised import new_since
 from ml.recipes import Recipe
 from resources.lake import Lake
 
@@ -35,8 +36,19 @@ def judged_from(lake: Lake, model: MlModel, as_of: date, lane: str) -> date | No
     """
     decided = champion_decided_on(lake, model, as_of)
     unseen = [decided + timedelta(days=1)] if decided else []
-    since = loss_alarm_since(checks_of(lake, model, as_of)) if lane == "alarm" else None
+    since = new_world(lake, model, as_of) if lane == "alarm" else None
     return max([*unseen, *([since] if since else [])], default=None)
+
+
+def new_world(lake: Lake, model: MlModel, as_of: date) -> date | None:
+    """Return the first day of a world that the normal lane cannot teach yet, None where it can.
+
+    What the champion was let in for is in the decision that its training was started by.
+    """
+    decided = champion_decided_on(lake, model, as_of)
+    found = ledger.decision_on(lake, model.name, decided) if decided else None
+    let_in_for = policy.from_json(found["evidence"]).evidence.new_since if found else None
+    return new_since(checks_of(lake, model, as_of), let_in_for, as_of, windows_of(model))
 
 
 def champion_decided_on(lake: Lake, model: MlModel, day: date) -> date | None:

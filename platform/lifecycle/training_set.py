@@ -21,7 +21,7 @@ from lifecycle.splits import judged_from, split_of, windows_of
 from lifecycle.tested import unfit_days, without
 from ml import splits
 from ml.fingerprint import by_day
-from ml.offers import distinct_splits, learned
+from ml.offers import distinct_splits, matured
 from ml.recipes import Recipe
 from ml.schema import Schema
 from resources.lake import Lake
@@ -124,9 +124,9 @@ def worth_training(
     """
     different = distinct_splits(offers, rows, schema(model, rows))
     counts = {split: n for split, n in different.items() if split.recipe.name not in resting}
-    enough = {split: n for split, n in counts.items() if learned(n) >= model.train.min_rows}
+    enough = {split: n for split, n in counts.items() if matured(n) >= model.train.min_rows}
     if not enough:
-        most = max(map(learned, counts.values()), default=0)
+        most = max(map(matured, counts.values()), default=0)
         raise NoEvidenceError(
             f"{model.name} {as_of}: {most} training rows have matured, "
             f"train.min_rows is {model.train.min_rows}: wait, or lower it"

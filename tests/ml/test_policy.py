@@ -64,6 +64,12 @@ def test_an_error_trains_and_a_warning_does_not() -> None:
     assert decide(replace(CALM, failed=(ADVICE,)), History(), POLICY).kind == "none"
 
 
+def test_the_alarm_lane_stays_while_the_world_that_the_champion_was_let_in_for_is_new() -> None:
+    new = replace(CALM, failed=(DRIFT,), new_since=CALM.as_of - timedelta(9))
+    assert decide(new, History(), POLICY).lane == "alarm"
+    assert from_json(to_json(decide(new, History(), POLICY))).evidence.new_since == new.new_since
+
+
 def test_the_loss_alarm_takes_the_alarm_lane() -> None:
     assert decide(replace(CALM, failed=(DRIFT, LOSS)), History(), POLICY).lane == "alarm"
     advice = replace(LOSS, severity="WARN")

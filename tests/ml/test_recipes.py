@@ -73,6 +73,14 @@ def test_days_before_the_change_stay_ballast() -> None:
     assert weights[old].sum() == pytest.approx(BALLAST * weights[~old].sum())
 
 
+def test_what_has_faded_and_ballast_stop_no_training() -> None:
+    days = np.array([LAST - timedelta(n) for n in (50, 43, 42, 3, 2, 0)], "datetime64[D]")
+    fading, change = Recipe("f", 180, 1, 21), Recipe("c", 180, 1, 21, LAST - timedelta(2))
+    assert Recipe("w", 180, 1).is_like_tomorrow(days, LAST).all()
+    assert fading.is_like_tomorrow(days, LAST).tolist() == [False, False, True, True, True, True]
+    assert change.is_like_tomorrow(days, LAST).tolist() == [False] * 4 + [True, True]
+
+
 def test_while_there_is_little_history_one_model_is_trained() -> None:
     offered = recipes(NAMES, 365, 1, None)
     assert names(distinct(offered, LAST, every_day(40))) == ["window"]

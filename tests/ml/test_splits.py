@@ -13,7 +13,7 @@ from ml.errors import SplitError
 from ml.evidence import Keys
 from ml.recipes import Recipe
 from ml.schema import Schema
-from ml.splits import Parts, Windows, alarm, normal, refit
+from ml.splits import Parts, Windows, alarm, is_new, normal, refit
 
 T = date(2024, 6, 1)
 WINDOW = Recipe("window", 365, 7)
@@ -117,6 +117,32 @@ def test_a_row_keeps_its_use_whatever_other_rows_are_there(
     part = set(map(tuple, zip(*split.parts(half, schema).test.to_pydict().values(), strict=True)))
     assert part < kept
     assert 0.4 < whole.num_rows / (200 * 14) < 0.6
+
+
+def test_only_days_of_the_new_world_stop_a_training_and_no_held_out_entity_is_learned_from(
+    customers: make_customers, schema: Schema
+) -> None:
+    table, changed = customers(200, 90), date(2024, 3, 20)
+    recipe = Recipe("change", 180, 1, 21, changed)
+    split = alarm(date(2024, 4, 2), Windows(horizon_days=5), recipe, changed)
+    parts = split.parts(table, schema)
+    assert min(parts.holdout["as_of"].to_pylist()) == changed
+    assert min(parts.train["as_of"].to_pylist()) < changed
+    held, learned = (set(part["customer_id"].to_pylist()) for part in (parts.holdout, parts.train))
+    assert held
+    assert not held & learned
+    counted = split.learns(table, schema.time, schema.entity).sum()
+    assert parts.set_aside
+    assert counted == parts.train.num_rows + parts.holdout.num_rows + parts.set_aside
+
+
+def test_the_normal_lane_cannot_teach_a_world_of_which_it_trains_on_less_than_four_weeks() -> None:
+    windows, since = Windows(horizon_days=7, test_days=14), date(2024, 6, 1)
+    last_new = since + timedelta(27 + 7 + 13 + 7 - 1)
+    assert is_new(since, last_new, windows)
+    assert not is_new(since, last_new + timedelta(1), windows)
+    days = normal(last_new + timedelta(1), windows, Recipe("every", 365, 1)).train_days
+    assert sum(day >= since for day in days) == 28
 
 
 def test_a_refit_takes_every_entity_and_the_newest_matured_day(
