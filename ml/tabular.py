@@ -36,6 +36,7 @@ class TrainConfig:
 
     seed: int = 7
     threads: int = 1  # 10 s for 100,000 rows; a second one waits where the machine is busy
+    workers: int = 1  # processes that train together (`ml.distributed`), each with `threads`
     epochs: int = 5
     patience: int = 2
     stop_after: int | None = None
@@ -158,5 +159,5 @@ def raw_probabilities(network: Network, rows: Encoded) -> Floats:
     network.eval()
     with torch.inference_mode():
         batches = zip(rows.positions.split(BATCH_ROWS), rows.codes.split(BATCH_ROWS), strict=True)
-        means = [network.log_odds(*batch).sigmoid().numpy() for batch in batches]
+        means = [network.log_odds(*batch).sigmoid().cpu().numpy() for batch in batches]
     return np.concatenate(means).astype(np.float64)

@@ -1,7 +1,8 @@
 """Train the `tabular` estimator: one visible loop over plain tensors."""
 
-import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ml.determinism import deterministic
+from ml.checkpoint import Checkpoint, LoopState, fingerprint_of
+from ml.determinism import build, deterministic, mixed
+from ml.device import Device
 from ml.errors import TrainingError
 from ml.evaluation import row_log_loss
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
 from ml.schema import Floats, Schema
 from ml.tabular import TabularModel, TrainConfig, build_network, raw_probabilities
+from ml.team import ALONE, Team
 from ml.temperature import Calibration
 from ml.tracker import Tracker
 
@@ -27,6 +31,16 @@ class Rows:
     inputs: Encoded
     labels: Tensor
     weights: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in an order that does not change."""
+        return (*vars(self.inputs).values(), self.labels, self.weights)
+
+    def to(self, place: torch.device) -> "Rows":
+        """The same rows there; the same tensors where they are there already."""
+        inputs = {name: values.to(place) for name, values in vars(self.inputs).items()}
+        return Rows(Encoded(**inputs), self.labels.to(place), self.weights.to(place))
 
 
 def fit(
@@ -53,7 +67,8 @@ def fit(
         network.start_at(float((rows.labels * rows.weights).mean()))
         network.linear.fit(rows.inputs, rows.labels, rows.weights, config.inverse_ridge)
         network.linear_share.fill_(linear_share(rows.weights, config))
-        epochs = _train(network, rows, held, config, tracker)
+        start = TabularModel(preprocessing, network, config.calibration, config, epochs_run=0)
+        epochs = _trained(start, rows, held, tracker)
         calibration = config.calibration
         if held is not None:
             labels = held.labels.double().numpy()
@@ -61,40 +76,80 @@ def fit(
     return TabularModel(preprocessing, network, calibration, config, epochs)
 
 
-def _train(
-    network: Network, rows: Rows, held: Rows | None, config: TrainConfig, tracker: Tracker
+def train(
+    start: TabularModel,
+    rows: Rows,
+    held: Rows | None,
+    tracker: Tracker,
+    checkpoint: Checkpoint,
+    team: Team = ALONE,
 ) -> int:
-    """Fit the network in place; returns the epochs that its weights have seen."""
-    count = len(rows.labels)
-    batches = batches_of(count, config)
+    """Fit the network of `start` in place, from the checkpoint on; returns the epochs it has seen.
+
+    Every process of a team calls it with the same rows; the tracker hears of the first one's.
+    """
+    network, config, device = start.network, start.config, Device.best(team)
+    network.to(device.place)
+    rows = rows.to(device.place)
+    held = None if held is None else held.to(device.place)
+    batches = batches_of(len(rows.labels), config)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.1
     )
-    best_epoch, best_loss, best_weights = 0, np.inf, copy.deepcopy(network.state_dict())
+    state = LoopState(network, optimizer, schedule)
+    state.keep_best(np.inf)
+    checkpoint.resume(state)
+    for epoch, losses in enumerate(state.losses, 1):
+        _report(tracker, epoch, losses)
 
-    for epoch in range(1, (config.stop_after or config.epochs) + 1):
-        network.train()
-        train_loss = 0.0
-        for batch in torch.randperm(count).tensor_split(batches):
-            logits = network(rows.inputs.positions[batch], rows.inputs.codes[batch])
-            loss = _weighted_loss(logits, rows.labels[batch], rows.weights[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            train_loss += loss.item() / batches
-        held_loss = None if held is None else _held_out_loss(network, held)
-        _report(tracker, epoch, train_loss, held_loss)
+    last = config.stop_after or config.epochs
+    while state.epoch < last and state.epoch - state.best_epoch < config.patience:
+        losses = {"train_loss": _epoch(state, rows, batches, config, device, team)}
+        if held is not None:
+            losses["holdout_loss"] = team.told(partial(_held_out_loss, network, held), device.place)
+        state.losses.append(losses)
+        if held is None or losses["holdout_loss"] < state.best_loss:
+            state.keep_best(losses.get("holdout_loss", np.inf))
+        if team.speaks:
+            checkpoint.save(state)
+        _report(tracker, state.epoch, losses)
 
-        if held_loss is None or held_loss < best_loss:
-            best_epoch, best_loss = epoch, held_loss or np.inf
-            best_weights = copy.deepcopy(network.state_dict())
-        if epoch - best_epoch >= config.patience:
-            break
+    network.load_state_dict(state.best_weights)
+    network.to("cpu")
+    return state.best_epoch
 
-    network.load_state_dict(best_weights)
-    return best_epoch
+
+def _epoch(
+    state: LoopState, rows: Rows, batches: int, config: TrainConfig, device: Device, team: Team
+) -> float:
+    """Take a step for every batch of one epoch; returns the mean of the batches' losses."""
+    order = seeded(config.seed, state.epoch + 1, team)
+    shuffled = torch.randperm(len(rows.labels), generator=order).to(device.place)
+    total = torch.zeros((), dtype=torch.float64, device=device.place)
+    state.network.train()
+    for batch in shuffled.tensor_split(batches):
+        own = team.slice_of(batch)
+        with device.autocast():
+            logits = state.network(rows.inputs.positions[own], rows.inputs.codes[own])
+        loss = _weighted_loss(logits.float(), rows.labels[own], rows.weights[own])
+        loss = loss * (len(own) / len(batch))  # its part of the mean over the whole batch
+        state.optimizer.zero_grad()
+        loss.backward()
+        team.sum_gradients(state.network)
+        state.optimizer.step()
+        state.schedule.step()
+        total += loss.detach()
+    return team.sum(total) / batches
+
+
+def seeded(seed: int, epoch: int, team: Team) -> torch.Generator:
+    """Seed dropout, for masks of each process's own; returns what orders the rows, alike for all.
+
+    An epoch depends on no random number of those before it.
+    """
+    torch.manual_seed(mixed(seed, epoch, 1 + team.rank))
+    return torch.Generator().manual_seed(mixed(seed, epoch))
 
 
 def batches_of(rows: int, config: TrainConfig) -> int:
@@ -112,6 +167,20 @@ def linear_share(weights: Tensor, config: TrainConfig) -> float:
     return config.linear_rows / (config.linear_rows + effective)
 
 
+def _trained(start: TabularModel, rows: Rows, held: Rows | None, tracker: Tracker) -> int:
+    """Train the network of `start` in place, here or by several workers; returns its epochs."""
+    checkpoint = Checkpoint(tracker.checkpoint)
+    if tracker.checkpoint:
+        tensors = [*rows.tensors, *(held.tensors if held else ())]
+        said = fingerprint_of(start.digest(), str(build()), *tensors)
+        checkpoint = Checkpoint(tracker.checkpoint, said)
+    if start.config.workers == 1:
+        return train(start, rows, held, tracker, checkpoint)
+    from ml.distributed import train_together  # only there is Spark needed
+
+    return train_together(start, rows, held, tracker, checkpoint)
+
+
 def _weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Mean log loss of a batch; every member is trained by its own error, not by the average's."""
     targets = labels[:, None].expand_as(logits)
@@ -124,11 +193,8 @@ def _held_out_loss(network: Network, held: Rows) -> float:
     return float(row_log_loss(held.labels.double().numpy(), raw).mean())
 
 
-def _report(tracker: Tracker, epoch: int, train_loss: float, held_loss: float | None) -> None:
+def _report(tracker: Tracker, epoch: int, losses: Mapping[str, float]) -> None:
     """Tell the tracker; raises TrainingError where a loss is not a number."""
-    losses = {"train_loss": train_loss}
-    if held_loss is not None:
-        losses["holdout_loss"] = held_loss
     tracker.metrics(losses, epoch)
     if not np.isfinite(list(losses.values())).all():
         raise TrainingError(f"epoch {epoch} ended with {losses}: lower the learning rate")

@@ -13,6 +13,7 @@ class Train(Declared):
 
     estimator: built in, or one's own as `package.module:factory` (`ml.estimators`).
     earlier_estimators: one's own that versions were made by which may still be live.
+    workers: processes that train one model together (`ml.distributed`).
     """
 
     window_days: Positive = 180
@@ -22,6 +23,7 @@ class Train(Declared):
     estimator: str = "tabular"
     earlier_estimators: tuple[str, ...] = ()
     seed: int = 7
+    workers: Positive = 1
 
     @property
     def declared(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from lifecycle.registered import Registered, registered
 from lifecycle.rows_again import Again, changed, read_again, unhashed
 from ml.estimators import Fitted, estimator
 from ml.fingerprint import fingerprint
+from ml.progress import shown
 from ml.reproduction import Compared, Reproduction
 from ml.schema import Floats
 from ml.splits import Parts
@@ -64,7 +65,8 @@ def train_again(known: Registered, again: Again) -> Fitted:
     parts = again.parts
     holdout = parts.holdout if known.row["kind"] == "candidate" else None
     fit = estimator(known.estimator).fit
-    return fit(parts.train, holdout, again.columns, known.settings, NoTracker(), parts.weights)
+    with shown(NoTracker(), f"{known.model.name} {known.row['version']}") as tracker:
+        return fit(parts.train, holdout, again.columns, known.settings, tracker, parts.weights)
 
 
 def newest(parts: Parts, time: str) -> pa.Table:

@@ -55,12 +55,14 @@ class Registry(ConfigurableResource):
 
     uri: MLflow tracking and registry.
     artifacts: folder of a new experiment's artifacts; empty where the tracking server decides.
+    checkpoints: folder of the states of trainings under way; empty where none are kept.
     url: where people open the MLflow UI.
     """
 
     uri: str
     artifacts: str
     url: str
+    checkpoints: str = ""
 
     _experiments: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -117,9 +119,13 @@ class Registry(ConfigurableResource):
                 "See to it; the next attempt does this again from its start"
             ) from error
 
-    def tracker(self, run_id: str) -> RunTracker:
-        """Return what a training loop reports to."""
-        return RunTracker(self.client, run_id)
+    def tracker(self, run_id: str, checkpoint: Path | None = None) -> RunTracker:
+        """Return what a training loop reports to; checkpoint: where it may keep its state."""
+        return RunTracker(self.client, run_id, checkpoint)
+
+    def checkpoint(self, model: str, *names: str) -> Path | None:
+        """Return the file for the state of the training of these names."""
+        return Path(self.checkpoints, model, "-".join(names)) if self.checkpoints else None
 
     def register(self, model: str, run_id: str, fitted: "Fitted", tags: dict[str, str]) -> int:
         """Log a fitted model as a pyfunc over raw feature columns and register it.
@@ -303,4 +309,9 @@ def is_alive(process: int) -> bool:
 def registry_of(settings: Settings) -> Registry:
     """Return MLflow; a database of our own keeps its artifacts in `home`, a server decides."""
     artifacts = "" if served(settings.mlflow_uri) else str(settings.home / "mlartifacts")
-    return Registry(uri=settings.mlflow_uri, artifacts=artifacts, url=settings.mlflow_url)
+    return Registry(
+        uri=settings.mlflow_uri,
+        artifacts=artifacts,
+        url=settings.mlflow_url,
+        checkpoints=str(settings.checkpoints),
+    )

@@ -24,6 +24,8 @@ CONFIG = TrainConfig(seed=3, threads=1, epochs=6, batch_rows=256, width=16, memb
 
 
 class Recorder:
+    checkpoint = None
+
     def __init__(self) -> None:
         self.settings: dict[str, object] = {}
         self.epochs: list[dict[str, float]] = []
