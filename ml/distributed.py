@@ -56,7 +56,7 @@ def train_together(
         kept = {"path": checkpoint.path and str(checkpoint.path)}
         (folder / CHECKPOINT).write_text(json.dumps({**vars(checkpoint), **kept}))
         with session() as spark, told(folder / REPORTS, tracker):
-            run(spark, folder, workers, start.config.threads)
+            run(spark, folder, workers, start.config.worker_threads)
         trained = TabularModel.load(folder / TRAINED)
     start.network.load_state_dict(trained.network.state_dict())
     return trained.epochs_run

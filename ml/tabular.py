@@ -36,7 +36,7 @@ class TrainConfig:
 
     seed: int = 7
     threads: int = 1  # 10 s for 100,000 rows; a second one waits where the machine is busy
-    workers: int = 1  # processes that train together (`ml.distributed`), each with `threads`
+    workers: int = 1  # processes that train together (`ml.distributed`) and share the threads
     epochs: int = 5
     patience: int = 2
     stop_after: int | None = None
@@ -54,6 +54,11 @@ class TrainConfig:
     min_level_rows: int = 20
     inverse_ridge: float = 0.1  # rows of one entity repeat each other: 1.0 overfits
     linear_rows: int = 15_000
+
+    @property
+    def worker_threads(self) -> int:
+        """What each worker gets of the threads."""
+        return max(1, self.threads // self.workers)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":

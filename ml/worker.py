@@ -41,7 +41,7 @@ def work(folder: Path, team: Team) -> None:
     kept = json.loads((folder / CHECKPOINT).read_text())
     checkpoint = Checkpoint(kept["path"] and Path(kept["path"]), kept["fingerprint"])
     tracker: Tracker = Reports(folder / REPORTS) if team.speaks else NoTracker()
-    with deterministic(start.config.seed, start.config.threads):
+    with deterministic(start.config.seed, start.config.worker_threads):
         epochs = train(start, rows, held, tracker, checkpoint, team)
     if team.speaks:
         replace(start, epochs_run=epochs).save(folder / TRAINED)

@@ -27,6 +27,7 @@ from resources.run_tracker import RunTracker
 from resources.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
@@ -143,6 +144,7 @@ class Registry(ConfigurableResource):
                 artifacts={"fitted": folder},
                 code_paths=[str(ML)],
                 signature=signature_of(fitted.schema),
+                input_example=example_of(fitted.schema),
                 model_config={ESTIMATOR: tags.get(ESTIMATOR, FIRST_ESTIMATOR)},
                 pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             )
@@ -260,6 +262,14 @@ def signature_of(columns: Schema) -> "ModelSignature":
     numbers = [ColSpec("double", name, required=False) for name in columns.numeric]
     texts = [ColSpec("string", name, required=False) for name in columns.categorical]
     return ModelSignature(Columns([*numbers, *texts]), Columns([ColSpec("double")]))
+
+
+def example_of(columns: Schema) -> "pd.DataFrame":
+    """Return a row that shows what to send: a made-up one, nobody's features are shown."""
+    import pandas as pd
+
+    numbers = {name: [0.0] for name in columns.numeric}
+    return pd.DataFrame({**numbers, **{name: ["a"] for name in columns.categorical}})
 
 
 @lru_cache(maxsize=8)
