@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits as with_logits
 from torch.nn.functional import one_hot
 
+from ml.newton import CHUNK_ROWS, minimise
 from ml.preprocessing import Encoded
 
 
@@ -43,20 +45,39 @@ class LinearPath(nn.Module):
 
         Numbers and indicators are standardised first, so that the ridge means the same for all.
         """
-        from sklearn.linear_model import LogisticRegression  # 1.4 s that scoring does not need
+        for column, center in zip(inputs.positions.T, self.center, strict=True):
+            center.copy_(column.nanmedian().nan_to_num())
+        mean, scale = self._moments(inputs)
 
-        if inputs.positions.shape[1]:
-            self.center.copy_(inputs.positions.nanmedian(dim=0).values.nan_to_num())
-        design = self._design(inputs.positions, inputs.codes).double()
-        mean, scale = design.mean(dim=0), design.std(dim=0, correction=0)
-        scale[2 * len(self.center) :] = 1.0
-        scale[scale < 1e-6] = 1.0  # a constant column; its coefficient is 0
-        model = LogisticRegression(C=inverse_ridge, solver="newton-cholesky")
-        standardised = ((design - mean) / scale).numpy()
-        model.fit(standardised, labels.numpy(), sample_weight=weights.double().numpy())
-        weight = torch.from_numpy(model.coef_[0]) / scale
+        def design(rows: slice) -> Tensor:
+            found = self._design(inputs.positions[rows], inputs.codes[rows]).double()
+            found -= mean
+            found /= scale
+            return torch.cat([found, torch.ones(len(found), 1)], dim=1)
+
+        def losses(outputs: Tensor, rows: slice) -> Tensor:
+            return with_logits(outputs[:, 0], labels[rows].double(), reduction="none")
+
+        ridge = torch.full((len(mean) + 1,), 1 / inverse_ridge, dtype=torch.float64)
+        ridge[-1] = 0.0
+        found = minimise(design, losses, weights, ridge)[:, 0]
+        weight = found[:-1] / scale
         self.weight.copy_(weight)
-        self.bias.copy_(float(model.intercept_[0]) - mean @ weight)
+        self.bias.copy_(found[-1] - mean @ weight)
+
+    def _moments(self, inputs: Encoded) -> tuple[Tensor, Tensor]:
+        """Mean and scale of columns, float64; a level keeps its scale, and what never varies."""
+        rows = len(inputs.positions)
+        total, squares = torch.zeros(2, len(self.weight), dtype=torch.float64)
+        parts = inputs.positions.split(CHUNK_ROWS), inputs.codes.split(CHUNK_ROWS)
+        for chunk in zip(*parts, strict=True):
+            design = self._design(*chunk).double()
+            total, squares = total + design.sum(dim=0), squares + (design**2).sum(dim=0)
+        mean = total / rows
+        scale = (squares / rows - mean**2).clamp(min=0.0).sqrt()
+        scale[2 * len(self.center) :] = 1.0
+        scale[scale < 1e-6] = 1.0
+        return mean, scale
 
     def _design(self, positions: Tensor, codes: Tensor) -> Tensor:
         missing = positions.isnan()
