@@ -47,8 +47,7 @@ def train_together(
     workers = start.config.workers
     if len(rows.labels) < workers:
         raise TrainingError(f"{len(rows.labels)} rows for {workers} workers: use fewer workers")
-    with TemporaryDirectory(prefix="leeway-training-") as name:
-        folder = Path(name)
+    with workplace(checkpoint.path) as folder:
         start.save(folder / START)
         write_rows(rows, folder / ROWS)
         if held is not None:
@@ -60,6 +59,16 @@ def train_together(
         trained = TabularModel.load(folder / TRAINED)
     start.network.load_state_dict(trained.network.state_dict())
     return trained.epochs_run
+
+
+@contextmanager
+def workplace(checkpoint: Path | None) -> Iterator[Path]:
+    """A folder for what the workers share; beside a checkpoint, upkeep finds what a kill leaves."""
+    place = None if checkpoint is None else checkpoint.parent
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="workers-", dir=place) as name:
+        yield Path(name)
 
 
 def run(spark: "SparkSession", folder: Path, workers: int, threads: int) -> None:

@@ -50,3 +50,18 @@ def test_the_next_attempt_goes_on_where_a_training_ended_and_keeps_no_state(
     assert [point.step for point in curve] == list(range(1, len(curve) + 1))
     assert list(folder.iterdir()) == []
     assert compare(fresh.lake, version).outcome is Outcome.BITS  # trained again without a state
+
+
+def test_a_candidate_is_trained_by_as_many_workers_as_its_declaration_asks_for(
+    fresh, monkeypatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(candidate, "fit_and_register", lambda *given: asked.append(given[-2]))
+    training_set.build(fresh.lake, fresh.model, fresh.first_decision)
+    several = fresh.model.model_copy(
+        update={"train": fresh.model.train.model_copy(update={"workers": 3})}
+    )
+    candidate.train(fresh.lake, fresh.registry, several, fresh.first_decision, 6)
+    [config] = asked
+    assert (config.workers, config.worker_threads) == (3, 2)
+    assert candidate.bits_depend_on(config)["workers"] == "3"
