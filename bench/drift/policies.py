@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from scipy.special import expit
 
-from bench.drift.results import keep, kept, stamp
+from bench.results import DRIFT_RESULTS
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
 from ml.replay.replay import run, span
@@ -116,7 +116,10 @@ def main(
     policy: Annotated[list[str] | None, typer.Option(help="all by default")] = None,
 ) -> None:
     """Replay every stream, delay, seed and policy, and keep what came of it."""
-    now, before = stamp(), kept("policies") or {"found": [], "cpu_minutes": 0.0}
+    now, before = (
+        DRIFT_RESULTS.stamp(),
+        DRIFT_RESULTS.kept("policies") or {"found": [], "cpu_minutes": 0.0},
+    )
     asked = policy or POLICIES
     found = [
         each
@@ -136,7 +139,7 @@ def main(
     for outcome in in_processes(jobs):
         found.append({**asdict(outcome), "code": now["code"], "commit": now["commit"]})
         spent += outcome.seconds / 60
-        keep("policies", found, spent)
+        DRIFT_RESULTS.keep("policies", found, spent)
         Console(stderr=True).print(outcome)
 
 
