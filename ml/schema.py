@@ -4,12 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pyarrow as pa
 
 from ml.column_types import is_numeric, is_text
 from ml.errors import SchemaError
-from ml.task import Floats, Task, task_of
+from ml.task import Floats, Task, labels_of, task_of
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,7 @@ class Schema:
     def labels(self, table: pa.Table) -> Floats:
         """Labels as `target` has them, float64 of shape [rows]; raises SchemaError for others."""
         self.require(table, (self.label,))
-        column, wants = table[self.label], self.target.wants
-        if not self.target.takes(column.type):
-            raise SchemaError(f"label {self.label!r} has type {column.type}: use {wants}")
-        values = self.target.read(column)
-        wrong = np.isnan(values)
-        if wrong.any():
-            raise SchemaError(
-                f"label {self.label!r} has other values than {wants} in {int(wrong.sum())} of "
-                f"{len(values)} rows, the first is {column[int(wrong.argmax())].as_py()}: leave "
-                "out rows that have not matured"
-            )
-        return values
+        return labels_of(self.target, table[self.label], self.label)
 
     def require(self, table: pa.Table, names: Collection[str]) -> None:
         """Raise SchemaError unless `table` has each column once, with a type that fits."""

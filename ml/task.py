@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml.bins import Bin
+from ml.curve import Curve
 from ml.errors import SchemaError
 from ml.tasks.binary import Binary
 from ml.tasks.multiclass import Multiclass
@@ -21,12 +22,13 @@ from ml.tasks.regression import Regression
 if TYPE_CHECKING:  # what is not trained or scored needs no PyTorch
     from torch import Tensor
 
-TASKS = ("binary", "multiclass", "regression")
+METRICS = {each.name: each.metric for each in (Binary, Multiclass, Regression)}
+TASKS = tuple(METRICS)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Metrics = Mapping[str, float | None]
-BINARY = Binary()
+BINARY, MULTICLASS = Binary(), Multiclass.name
 
 
 class Task(Protocol):
@@ -67,6 +69,9 @@ class Task(Protocol):
 
     def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
         """Labels, shape [rows]; NaN where a value is none."""
+
+    def known(self, labels: Floats) -> Mask:
+        """Which of these are labels, shape [rows]."""
 
     def constant(self, labels: Floats, weights: Floats | None = None) -> Floats:
         """The best prediction that is the same for all rows, as one row: shape [1] or [1, K]."""
@@ -115,14 +120,23 @@ class Task(Protocol):
     def unit_of(self, values: Floats) -> float:
         """How far apart 0 and 1 are, on the scale of these labels or predictions."""
 
+    def difference(self, before: Floats, after: Floats) -> float:
+        """The largest of predictions of the same rows, in units (`unit_of`); 0 without any."""
+
     def losses(self, labels: Floats, predictions: Floats) -> Floats:
         """Loss of each row, shape [rows]: gate, alarms and trial compare its mean."""
 
     def measure(self, labels: Floats, predictions: Floats) -> Metrics:
         """All metrics of at least one row; None where the labels do not allow one."""
 
+    def calibration_error(self, labels: Floats, predictions: Floats) -> float:
+        """Mean distance of what was said to what happened (of classes: the mean of all)."""
+
     def bins(self, labels: Floats, predictions: Floats) -> tuple[Bin, ...]:
         """What was said beside what happened, for a plot."""
+
+    def curve(self, labels: Floats, predictions: Floats) -> Curve:
+        """How well rows are told apart, for a plot."""
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
         """Mean row loss that predictions expect of themselves; None where they cannot say.
@@ -144,6 +158,10 @@ class Task(Protocol):
 
     # Baselines
 
+    @property
+    def linear_name(self) -> str:
+        """What `linear` is called beside other models."""
+
     def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
         """An unfitted linear model of scikit-learn with a ridge penalty of 1 / `inverse_ridge`."""
 
@@ -155,17 +173,37 @@ class Task(Protocol):
         """LightGBM's objective."""
 
 
+def labels_of(task: Task, column: pa.ChunkedArray, name: str) -> Floats:
+    """Labels of a column, shape [rows]; raises SchemaError for a type or value that is none."""
+    if not task.takes(column.type):
+        raise SchemaError(f"label {name!r} has type {column.type}: use {task.wants}")
+    labels = task.read(column)
+    wrong = np.isnan(labels)
+    if wrong.any():
+        raise SchemaError(
+            f"label {name!r} has other values than {task.wants} in {int(wrong.sum())} of "
+            f"{len(labels)} rows, the first is {column[int(wrong.argmax())].as_py()}: leave out "
+            "rows that have not matured"
+        )
+    return labels
+
+
+def words(metric: str) -> str:
+    """A metric's name as it stands in a sentence."""
+    return {"roc_auc": "ROC AUC", "r2": "R²"}.get(metric, metric.replace("_", " "))
+
+
 def task_of(
     name: str, classes: Sequence[str] = (), scale: Mapping[str, float] | None = None
 ) -> Task:
     """The task of a declaration or an artifact; raises SchemaError for one that is not known."""
     if name not in TASKS:
         raise SchemaError(f"task {name!r} is not supported: use one of {TASKS}")
-    if (name == "multiclass") != bool(classes):
+    if (name == MULTICLASS) != bool(classes):
         raise SchemaError(
-            f"task {name!r} has classes {tuple(classes)}: name at least two for `multiclass`, "
+            f"task {name!r} has classes {tuple(classes)}: name at least two for `{MULTICLASS}`, "
             "none for any other task"
         )
-    if name == "multiclass":
+    if name == MULTICLASS:
         return Multiclass(tuple(classes))
-    return Regression(**scale or {}) if name == "regression" else BINARY
+    return Regression(**scale or {}) if name == Regression.name else BINARY

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
-from scipy.optimize import brentq
 from scipy.special import entr, expit, logit
 
-from ml.bins import calibration_error
+from ml.curve import Curve, roc
 from ml.tasks.one_number import OneNumber
 
 if TYPE_CHECKING:
@@ -29,10 +28,14 @@ class Binary(OneNumber):
     unit = "nats"
     what = "probability that {label} is 1"
     wants = "integer 0 and 1"
+    linear_name = "logistic"
 
     def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
         values = np.asarray(column.cast(pa.float64()))
-        return np.where(np.isin(values, (0.0, 1.0)), values, np.nan)
+        return np.where(self.known(values), values, np.nan)
+
+    def known(self, labels: Floats) -> Mask:
+        return np.isin(labels, (0.0, 1.0))
 
     def fitted(self, labels: Floats, weights: Floats | None) -> Self:
         return self
@@ -68,6 +71,9 @@ class Binary(OneNumber):
     def unit_of(self, values: Floats) -> float:
         return 1.0
 
+    def difference(self, before: Floats, after: Floats) -> float:
+        return float(np.abs(before - after).max(initial=0.0))
+
     def losses(self, labels: Floats, predictions: Floats) -> Floats:
         clipped = np.clip(predictions, SMALLEST, 1 - SMALLEST)
         return -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
@@ -81,10 +87,13 @@ class Binary(OneNumber):
             "log_loss": float(self.losses(labels, predictions).mean()),
             "roc_auc": float(roc_auc_score(labels, predictions)) if both else None,
             "brier": float(((predictions - labels) ** 2).mean()),
-            "base_rate": float(labels.mean()),
+            "mean_label": float(labels.mean()),
             "mean_prediction": float(predictions.mean()),
-            "calibration_error": calibration_error(self.bins(labels, predictions)),
+            "calibration_error": self.calibration_error(labels, predictions),
         }
+
+    def curve(self, labels: Floats, predictions: Floats) -> Curve:
+        return roc(labels, predictions)
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
         p = np.clip(columns[0], 0.0, 1.0)
@@ -97,6 +106,8 @@ class Binary(OneNumber):
         return np.clip(expit(values), SMALLEST, 1 - SMALLEST)
 
     def levelled(self, labels: Floats, predictions: Floats) -> Floats:
+        from scipy.optimize import brentq  # which scoring does not need either
+
         log_odds = self.link(predictions)
         off = brentq(lambda shift: expit(log_odds + shift).mean() - labels.mean(), -30, 30)
         return expit(log_odds + off)

@@ -12,6 +12,7 @@ from scipy.special import entr, softmax
 
 from ml.bins import Bin, calibration_bins, calibration_error
 from ml.column_types import is_text
+from ml.curve import Curve, roc
 from ml.tasks.one_number import PREDICTION
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Multiclass:
     metric = "log_loss"
     unit = "nats"
     what = "probability of each class of {label}"
+    linear_name = "logistic"
 
     @property
     def outputs(self) -> int:
@@ -56,6 +58,9 @@ class Multiclass:
         known = pa.array(self.classes, pa.large_string())
         found = pc.index_in(column.cast(pa.large_string()), value_set=known)
         return np.asarray(found.cast(pa.float64()).fill_null(np.nan))
+
+    def known(self, labels: Floats) -> Mask:
+        return np.isin(labels, np.arange(self.outputs))
 
     def constant(self, labels: Floats, weights: Floats | None = None) -> Floats:
         return np.average(self._one_hot(labels), axis=0, weights=weights)[None]
@@ -109,25 +114,33 @@ class Multiclass:
     def unit_of(self, values: Floats) -> float:
         return 1.0
 
+    def difference(self, before: Floats, after: Floats) -> float:
+        return float(np.abs(before - after).max(initial=0.0))
+
     def losses(self, labels: Floats, predictions: Floats) -> Floats:
         chosen = np.take_along_axis(predictions, labels.astype(np.int64)[:, None], axis=1)[:, 0]
         return -np.log(np.clip(chosen, SMALLEST, 1.0))
 
     def measure(self, labels: Floats, predictions: Floats) -> Mapping[str, float | None]:
-        happened = self._one_hot(labels)
-        each = zip(happened.T, predictions.T, strict=True)
-        errors = [calibration_error(calibration_bins(y, p)) for y, p in each]
         return {
             "rows": len(labels),
             "log_loss": float(self.losses(labels, predictions).mean()),
             "accuracy": float((predictions.argmax(axis=1) == labels).mean()),
-            "roc_auc": self._roc_auc(happened, predictions),
-            "calibration_error": float(np.mean(errors)),
+            "roc_auc": self._roc_auc(self._one_hot(labels), predictions),
+            "calibration_error": self.calibration_error(labels, predictions),
         }
+
+    def calibration_error(self, labels: Floats, predictions: Floats) -> float:
+        each = zip(self._one_hot(labels).T, predictions.T, strict=True)
+        return float(np.mean([calibration_error(calibration_bins(y, p)) for y, p in each]))
 
     def bins(self, labels: Floats, predictions: Floats) -> tuple[Bin, ...]:
         """Every class against the rest, all in one."""
         return calibration_bins(self._one_hot(labels).ravel(), predictions.ravel())
+
+    def curve(self, labels: Floats, predictions: Floats) -> Curve:
+        """Every class against the rest, all in one."""
+        return roc(self._one_hot(labels).ravel(), predictions.ravel())
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
         if not all(map(len, columns)):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ml.bins import Bin, calibration_bins
+from ml.bins import Bin, calibration_bins, calibration_error
 from ml.column_types import is_numeric
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -40,3 +40,6 @@ class OneNumber:
 
     def bins(self, labels: Floats, predictions: Floats) -> tuple[Bin, ...]:
         return calibration_bins(labels, predictions)
+
+    def calibration_error(self, labels: Floats, predictions: Floats) -> float:
+        return calibration_error(self.bins(labels, predictions))

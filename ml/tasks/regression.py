@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
-from ml.bins import calibration_error
+from ml.curve import Curve, errors
 from ml.tasks.one_number import OneNumber
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ class Regression(OneNumber):
     unit = "squared units of the label"
     what = "mean of {label}"
     wants = "finite numbers"
+    linear_name = "ridge"
 
     def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
         values = np.asarray(column.cast(pa.float64()))
-        return np.where(np.isfinite(values), values, np.nan)
+        return np.where(self.known(values), values, np.nan)
+
+    def known(self, labels: Floats) -> Mask:
+        return np.isfinite(labels)
 
     def fitted(self, labels: Floats, weights: Floats | None) -> Self:
         mean = float(np.average(labels, weights=weights))
@@ -67,6 +71,9 @@ class Regression(OneNumber):
         """Two standard deviations: that of 0 and 1 in equal shares is one half."""
         return 2 * float(np.std(values)) or 1.0
 
+    def difference(self, before: Floats, after: Floats) -> float:
+        return float(np.abs(before - after).max(initial=0.0)) / self.unit_of(before)
+
     def losses(self, labels: Floats, predictions: Floats) -> Floats:
         return (labels - predictions) ** 2
 
@@ -81,8 +88,11 @@ class Regression(OneNumber):
             "mean_label": float(labels.mean()),
             "mean_prediction": float(predictions.mean()),
             "bias": float((predictions - labels).mean()),
-            "calibration_error": calibration_error(self.bins(labels, predictions)),
+            "calibration_error": self.calibration_error(labels, predictions),
         }
+
+    def curve(self, labels: Floats, predictions: Floats) -> Curve:
+        return errors(labels, predictions)
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
         return None
