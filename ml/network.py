@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.linear import LinearPath
+from ml.task import Task
 
 
 class PiecewiseLinear(nn.Module):
@@ -40,8 +41,9 @@ class Network(nn.Module):
 
     Averaging members trained side by side costs one wide layer instead of several networks
     (Laurent et al., "Packed-Ensembles", 2023; Gorishniy et al., "TabM", 2025). `linear` is one
-    more opinion, solved apart; `linear_share` is its part of the predicted log-odds.
-    Shape: positions [rows, numeric], codes [rows, categorical] -> logits [rows, members].
+    more opinion, solved apart; `linear_share` is its part of the predicted output.
+    Shape: positions [rows, numeric], codes [rows, categorical] -> [rows, members, outputs], which
+    `ml.task` reads.
     """
 
     linear_share: Tensor
@@ -51,6 +53,7 @@ class Network(nn.Module):
         bins: Sequence[int],
         cardinalities: Sequence[int],
         *,
+        outputs: int,
         members: int,
         width: int,
         embedding: int,
@@ -58,7 +61,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.members, self.width = members, width
-        self.linear = LinearPath(len(bins), cardinalities)
+        self.linear = LinearPath(len(bins), cardinalities, outputs)
         self.register_buffer("linear_share", torch.zeros(()))
         self.numbers = PiecewiseLinear(bins)
         # Zero at first, so that a level without training rows stays neutral.
@@ -70,24 +73,24 @@ class Network(nn.Module):
         self.second = nn.Parameter(torch.randn(members, width, width) * (1.0 / width) ** 0.5)
         self.second_bias = nn.Parameter(torch.zeros(members, 1, width))
         # Zero at first: the first steps learn from the rows, not undo a random function.
-        self.last = nn.Parameter(torch.zeros(members, width, 1))
-        self.last_bias = nn.Parameter(torch.zeros(members, 1, 1))
+        self.last = nn.Parameter(torch.zeros(members, width, outputs))
+        self.last_bias = nn.Parameter(torch.zeros(members, 1, outputs))
         self.dropout = nn.Dropout(dropout)
 
-    def start_at(self, rate: float) -> None:
-        """Begin from the base rate, so that no epoch is spent on finding it."""
-        nn.init.constant_(self.last_bias, torch.logit(torch.tensor(rate), eps=1e-4).item())
+    def start_at(self, outputs: Tensor) -> None:
+        """Begin from what fits best without features, so that no epoch is spent on finding it."""
+        self.last_bias.data.copy_(outputs)
 
     def forward(self, positions: Tensor, codes: Tensor) -> Tensor:
-        """Logits of every member."""
+        """Raw outputs of every member."""
         inputs = [self.numbers(positions)]
         inputs += [table(codes[:, i]) for i, table in enumerate(self.categories)]
         hidden = self.dropout(self.first(torch.cat(inputs, dim=1)).relu())
         hidden = hidden.view(-1, self.members, self.width).transpose(0, 1)
         hidden = self.dropout(torch.baddbmm(self.second_bias, hidden, self.second).relu())
-        return torch.baddbmm(self.last_bias, hidden, self.last).squeeze(-1).T
+        return torch.baddbmm(self.last_bias, hidden, self.last).transpose(0, 1)
 
-    def log_odds(self, positions: Tensor, codes: Tensor) -> Tensor:
-        """The average that is predicted, shape [rows]: members' mean probability, linear path."""
-        members = self(positions, codes).sigmoid().mean(dim=1).logit(eps=1e-6)
+    def output(self, task: Task, positions: Tensor, codes: Tensor) -> Tensor:
+        """What is predicted, shape [rows, outputs]: members' mean prediction, linear path."""
+        members = task.averaged(self(positions, codes))
         return members + self.linear_share * (self.linear(positions, codes) - members)

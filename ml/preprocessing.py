@@ -91,13 +91,16 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold without loss."""
-        return asdict(self)
+        values = asdict(self)
+        if not self.schema.classes:
+            del values["schema"]["classes"]  # as in artifacts of before there were any: same hash
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """Read back `to_dict`."""
         schema = dict(values["schema"])
-        schema |= {key: tuple(schema[key]) for key in ("numeric", "categorical")}
+        schema |= {key: tuple(schema.get(key, ())) for key in ("numeric", "categorical", "classes")}
         return cls(
             Schema(**schema),
             tuple(tuple(edges) for edges in values["edges"]),

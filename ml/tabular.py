@@ -14,7 +14,8 @@ from ml.determinism import deterministic
 from ml.errors import ArtifactError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
-from ml.schema import Floats, Schema
+from ml.schema import Schema
+from ml.task import Floats, Task, task_of
 from ml.temperature import IDENTITY, Calibration
 
 FORMAT = 2  # of the artifact; raise it when an older one can no longer be read
@@ -57,13 +58,14 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """Read back `asdict`."""
-        return cls(**{**values, "calibration": Calibration(**values["calibration"])})
+        return cls(**{**values, "calibration": Calibration.from_dict(values["calibration"])})
 
 
 @dataclass(frozen=True)
 class TabularModel:
     """A network with all that scoring needs; `epochs_run` is what a refit repeats."""
 
+    task: Task
     preprocessing: Preprocessing
     network: Network
     calibration: Calibration
@@ -71,10 +73,11 @@ class TabularModel:
     epochs_run: int
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows]; raises SchemaError for a changed table."""
+        """Predictions of the task; raises SchemaError for a changed table."""
         encoded = self.preprocessing.transform(table)
         with deterministic(self.config.seed, self.config.threads):
-            return self.calibration.apply(raw_probabilities(self.network, encoded))
+            raw = raw_predictions(self.network, self.task, encoded)
+            return self.calibration.apply(self.task, raw)
 
     @property
     def schema(self) -> Schema:
@@ -126,16 +129,20 @@ class TabularModel:
             "config": asdict(self.config),
             "preprocessing": self.preprocessing.to_dict(),
         }
+        if self.task.scale:
+            values["scale"] = self.task.scale
         return json.dumps(values, indent=1)
 
     @classmethod
     def _from_metadata(cls, values: dict[str, Any]) -> "TabularModel":
         preprocessing = Preprocessing.from_dict(values["preprocessing"])
         config = TrainConfig.from_dict(values["config"])
+        schema = preprocessing.schema
         return cls(
+            task_of(schema.task, schema.classes, values.get("scale")),
             preprocessing,
             build_network(preprocessing, config),
-            Calibration(**values["calibration"]),
+            Calibration.from_dict(values["calibration"]),
             config,
             values["epochs_run"],
         )
@@ -146,6 +153,7 @@ def build_network(preprocessing: Preprocessing, config: TrainConfig) -> Network:
     return Network(
         preprocessing.bins,
         preprocessing.cardinalities,
+        outputs=preprocessing.schema.target.outputs,
         members=config.members,
         width=config.width,
         embedding=config.embedding,
@@ -153,10 +161,9 @@ def build_network(preprocessing: Preprocessing, config: TrainConfig) -> Network:
     )
 
 
-def raw_probabilities(network: Network, rows: Encoded) -> Floats:
-    """Probability of label 1 before calibration, shape [rows]."""
+def raw_predictions(network: Network, task: Task, rows: Encoded) -> Floats:
+    """Predictions before calibration."""
     network.eval()
     with torch.inference_mode():
         batches = zip(rows.positions.split(BATCH_ROWS), rows.codes.split(BATCH_ROWS), strict=True)
-        means = [network.log_odds(*batch).sigmoid().numpy() for batch in batches]
-    return np.concatenate(means).astype(np.float64)
+        return np.concatenate([task.predictions(network.output(task, *b)) for b in batches])

@@ -7,25 +7,28 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ml.determinism import deterministic
 from ml.errors import TrainingError
-from ml.evaluation import row_log_loss
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
-from ml.schema import Floats, Schema
-from ml.tabular import TabularModel, TrainConfig, build_network, raw_probabilities
+from ml.schema import Schema
+from ml.tabular import TabularModel, TrainConfig, build_network, raw_predictions
+from ml.task import Floats, Task
 from ml.temperature import Calibration
 from ml.tracker import Tracker
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows with labels and weights, both float32 of shape [rows]; weights average 1."""
+    """Encoded rows with what the task makes of labels, and weights, all of shape [rows].
+
+    labels: float64. targets: what the loss takes. weights: float32, they average 1.
+    """
 
     inputs: Encoded
-    labels: Tensor
+    labels: Floats
+    targets: Tensor
     weights: Tensor
 
 
@@ -45,24 +48,31 @@ def fit(
     """
     tracker.params({"train_rows": train.num_rows, **asdict(config)})
     preprocessing = Preprocessing.fit(train, schema, config.bins, config.min_level_rows)
-    rows = _rows(preprocessing, train, weights)
-    _require_both_labels(rows.labels)
-    held = _held_out(preprocessing, holdout, config)
+    labels = schema.labels(train)
+    _require_learnable(schema.target, labels, weights)
+    task = schema.target.fitted(labels, weights)
+    rows = _rows(task, preprocessing, train, weights)
+    held = _held_out(task, preprocessing, holdout, config)
     with deterministic(config.seed, config.threads):
         network = build_network(preprocessing, config)
-        network.start_at(float((rows.labels * rows.weights).mean()))
-        network.linear.fit(rows.inputs, rows.labels, rows.weights, config.inverse_ridge)
+        network.start_at(task.start(rows.targets, rows.weights))
+        network.linear.fit(task, rows.inputs, rows.targets, rows.weights, config.inverse_ridge)
         network.linear_share.fill_(linear_share(rows.weights, config))
-        epochs = _train(network, rows, held, config, tracker)
+        epochs = _train(network, task, rows, held, config, tracker)
         calibration = config.calibration
         if held is not None:
-            labels = held.labels.double().numpy()
-            calibration = Calibration.fit(labels, raw_probabilities(network, held.inputs))
-    return TabularModel(preprocessing, network, calibration, config, epochs)
+            raw = raw_predictions(network, task, held.inputs)
+            calibration = Calibration.fit(task, held.labels, raw)
+    return TabularModel(task, preprocessing, network, calibration, config, epochs)
 
 
 def _train(
-    network: Network, rows: Rows, held: Rows | None, config: TrainConfig, tracker: Tracker
+    network: Network,
+    task: Task,
+    rows: Rows,
+    held: Rows | None,
+    config: TrainConfig,
+    tracker: Tracker,
 ) -> int:
     """Fit the network in place; returns the epochs that its weights have seen."""
     count = len(rows.labels)
@@ -77,14 +87,15 @@ def _train(
         network.train()
         train_loss = 0.0
         for batch in torch.randperm(count).tensor_split(batches):
-            logits = network(rows.inputs.positions[batch], rows.inputs.codes[batch])
-            loss = _weighted_loss(logits, rows.labels[batch], rows.weights[batch])
+            raw = network(rows.inputs.positions[batch], rows.inputs.codes[batch])
+            losses = task.training_losses(raw, rows.targets[batch])
+            loss = (losses * rows.weights[batch]).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             train_loss += loss.item() / batches
-        held_loss = None if held is None else _held_out_loss(network, held)
+        held_loss = None if held is None else _held_out_loss(network, task, held)
         _report(tracker, epoch, train_loss, held_loss)
 
         if held_loss is None or held_loss < best_loss:
@@ -104,7 +115,7 @@ def batches_of(rows: int, config: TrainConfig) -> int:
 
 
 def linear_share(weights: Tensor, config: TrainConfig) -> float:
-    """Part of the linear path in the predicted log-odds; falls as rows let the network learn.
+    """Part of the linear path in the predicted output; falls as rows let the network learn.
 
     `weights` has shape [rows]. Rows that hardly weigh anything hardly count (Kish, 1965).
     """
@@ -112,16 +123,8 @@ def linear_share(weights: Tensor, config: TrainConfig) -> float:
     return config.linear_rows / (config.linear_rows + effective)
 
 
-def _weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean log loss of a batch; every member is trained by its own error, not by the average's."""
-    targets = labels[:, None].expand_as(logits)
-    losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return (losses.mean(dim=1) * weights).mean()
-
-
-def _held_out_loss(network: Network, held: Rows) -> float:
-    raw = raw_probabilities(network, held.inputs)
-    return float(row_log_loss(held.labels.double().numpy(), raw).mean())
+def _held_out_loss(network: Network, task: Task, held: Rows) -> float:
+    return float(task.losses(held.labels, raw_predictions(network, task, held.inputs)).mean())
 
 
 def _report(tracker: Tracker, epoch: int, train_loss: float, held_loss: float | None) -> None:
@@ -134,35 +137,38 @@ def _report(tracker: Tracker, epoch: int, train_loss: float, held_loss: float | 
         raise TrainingError(f"epoch {epoch} ended with {losses}: lower the learning rate")
 
 
-def _rows(preprocessing: Preprocessing, table: pa.Table, weights: Floats | None) -> Rows:
+def _rows(
+    task: Task, preprocessing: Preprocessing, table: pa.Table, weights: Floats | None
+) -> Rows:
     labels = preprocessing.schema.labels(table)
+    weights = np.ones(len(labels)) if weights is None else weights
+    return Rows(
+        preprocessing.transform(table),
+        labels,
+        task.targets(labels),
+        torch.tensor(weights / weights.mean(), dtype=torch.float32),
+    )
+
+
+def _require_learnable(task: Task, labels: Floats, weights: Floats | None) -> None:
     weights = np.ones(len(labels)) if weights is None else weights
     if weights.shape != labels.shape or not (np.isfinite(weights) & (weights > 0)).all():
         raise TrainingError(
             f"weights have shape {weights.shape} for {labels.shape} rows, or are not all positive: "
             "give one positive number per training row"
         )
-    return Rows(
-        preprocessing.transform(table),
-        torch.tensor(labels, dtype=torch.float32),
-        torch.tensor(weights / weights.mean(), dtype=torch.float32),
-    )
-
-
-def _require_both_labels(labels: Tensor) -> None:
-    if bool((labels == labels[0]).all()):
+    if why := task.untrainable(labels):
         raise TrainingError(
-            f"the label is {labels[0]:g} in all {len(labels)} training rows, nothing can be "
-            "learned: widen the training window, or check the label's SQL"
+            f"{why}, nothing can be learned: widen the training window, or check the label's SQL"
         )
 
 
 def _held_out(
-    preprocessing: Preprocessing, holdout: pa.Table | None, config: TrainConfig
+    task: Task, preprocessing: Preprocessing, holdout: pa.Table | None, config: TrainConfig
 ) -> Rows | None:
     """Held-out rows, or None for a refit, which must then know when to stop."""
     if holdout is not None and holdout.num_rows:
-        return _rows(preprocessing, holdout, None)
+        return _rows(task, preprocessing, holdout, None)
     if holdout is not None:
         raise TrainingError("the holdout has no rows: widen the training window")
     if config.stop_after is None:
