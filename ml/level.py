@@ -51,11 +51,10 @@ class LevelPath(nn.Module):
         days: number of every row's day. weights: of rows, shape [rows]. loss: of every row, shape
         [rows], given what is added to the outputs, float64 [rows, outputs].
         """
-        if not len(self.weight):
-            return
         rows = torch.bincount(days).double()
         total = torch.bincount(days, weights.double())
-        of_day = total / total.sum() * len(rows) * rows / (rows + SURE_ROWS)
+        counted = total * total.sum() / (total**2).sum()  # 1 a day where all weigh alike
+        of_day = counted * rows / (rows + SURE_ROWS)
         share = (weights * (of_day / total)[days]).double()
         weight = torch.zeros_like(self.weight, dtype=torch.float64, requires_grad=True)
         bias = torch.zeros_like(self.bias, dtype=torch.float64, requires_grad=True)

@@ -13,7 +13,7 @@ from ml.errors import TrainingError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
 from ml.schema import Schema
-from ml.tabular import TabularModel, TrainConfig, build_network, raw_predictions
+from ml.tabular import TabularModel, TrainConfig, build_network, raw_output, raw_predictions
 from ml.task import Floats, Task
 from ml.temperature import Calibration
 from ml.tracker import Tracker
@@ -59,6 +59,7 @@ def fit(
         network.linear.fit(task, rows.inputs, rows.targets, rows.weights, config.inverse_ridge)
         network.linear_share.fill_(linear_share(rows.weights, config))
         epochs = _train(network, task, rows, held, config, tracker)
+        _fit_level(network, task, rows, days_of(train, schema), config)
         calibration = config.calibration
         if held is not None:
             raw = raw_predictions(network, task, held.inputs)
@@ -106,6 +107,26 @@ def _train(
 
     network.load_state_dict(best_weights)
     return best_epoch
+
+
+def _fit_level(
+    network: Network, task: Task, rows: Rows, days: Tensor, config: TrainConfig
+) -> None:
+    """Learn what shared columns say about all rows of a day beyond what the network says."""
+    if not rows.inputs.shared.shape[1]:
+        return
+    output = raw_output(network, task, rows.inputs).double()
+    targets = rows.targets.double() if rows.targets.is_floating_point() else rows.targets
+
+    def loss(added: Tensor) -> Tensor:
+        return task.training_losses((output + added)[:, None], targets)
+
+    network.level.fit(rows.inputs.shared, days, rows.weights, loss, config.level_ridge)
+
+
+def days_of(table: pa.Table, schema: Schema) -> Tensor:
+    """The number of every row's day, shape [rows]."""
+    return torch.from_numpy(np.unique(table[schema.time].to_numpy(), return_inverse=True)[1])
 
 
 def batches_of(rows: int, config: TrainConfig) -> int:

@@ -16,7 +16,11 @@ def inputs() -> Encoded:
     positions = rng.uniform(0, 8, (500, 3)).astype(np.float32)
     positions[:, 2] = 0.0  # a constant column
     positions[rng.random(500) < 0.2, 1] = np.nan
-    return Encoded(torch.from_numpy(positions), torch.from_numpy(rng.integers(4, size=(500, 1))))
+    return encoded(torch.from_numpy(positions), torch.from_numpy(rng.integers(4, size=(500, 1))))
+
+
+def encoded(positions: torch.Tensor, codes: torch.Tensor) -> Encoded:
+    return Encoded(positions, codes, torch.empty(len(codes), 0))
 
 
 @pytest.fixture
@@ -54,8 +58,8 @@ def test_rows_without_numbers_or_without_categories_are_fitted(
 ) -> None:
     none = torch.empty(500, 0)
     for path, given in (
-        (LinearPath(0, [5]), Encoded(none, inputs.codes)),
-        (LinearPath(3, []), Encoded(inputs.positions, none.long())),
+        (LinearPath(0, [5]), encoded(none, inputs.codes)),
+        (LinearPath(3, []), encoded(inputs.positions, none.long())),
     ):
         path.fit(BINARY, given, labels, torch.ones(500), inverse_ridge=1.0)
         logits = path(given.positions, given.codes)[:, 0]
@@ -64,7 +68,7 @@ def test_rows_without_numbers_or_without_categories_are_fitted(
 
 def test_with_several_outputs_it_is_a_multinomial_regression(inputs: Encoded) -> None:
     task = task_of("multiclass", ("a", "b", "c"))
-    given = Encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
+    given = encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
     targets = (inputs.positions[:, 0] / 3).long().clamp(0, 2)
     path = LinearPath(1, [], outputs=3)
     path.fit(task, given, targets, torch.ones(500), inverse_ridge=0.1)
@@ -76,7 +80,7 @@ def test_with_several_outputs_it_is_a_multinomial_regression(inputs: Encoded) ->
 
 
 def test_of_a_number_it_is_a_ridge_regression(inputs: Encoded) -> None:
-    given = Encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
+    given = encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
     path = LinearPath(1, [])
     path.fit(
         task_of("regression"), given, inputs.positions[:, 0], torch.ones(500), inverse_ridge=0.1
