@@ -109,9 +109,7 @@ def _train(
     return best_epoch
 
 
-def _fit_level(
-    network: Network, task: Task, rows: Rows, days: Tensor, config: TrainConfig
-) -> None:
+def _fit_level(network: Network, task: Task, rows: Rows, days: Tensor, config: TrainConfig) -> None:
     """Learn what shared columns say about all rows of a day beyond what the network says."""
     if not rows.inputs.shared.shape[1]:
         return

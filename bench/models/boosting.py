@@ -14,14 +14,13 @@ import optuna
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.evaluation import row_log_loss
 from ml.preprocessing import Preprocessing
-from ml.schema import Floats, Schema
+from ml.schema import Schema
 from ml.splits import Parts
+from ml.task import Floats
 
 ROUNDS, PATIENCE = 2000, 50
 FIXED = {
-    "objective": "binary",
     "num_threads": 1,
     "deterministic": True,
     "force_row_wise": True,
@@ -70,7 +69,7 @@ class Boosted:
     booster: lightgbm.Booster
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows]."""
+        """Predictions of the task."""
         return np.asarray(self.booster.predict(self.columns.matrix(table)))
 
 
@@ -78,7 +77,7 @@ class Data:
     """Rows of one split in LightGBM's bins, made once and used by many fits."""
 
     def __init__(self, parts: Parts, schema: Schema, *, shared: bool) -> None:
-        self.columns = Columns.of(parts.train, schema, shared=shared)
+        self.columns, self.task = Columns.of(parts.train, schema, shared=shared), schema.target
         self.train = lightgbm.Dataset(
             self.columns.matrix(parts.train),
             schema.labels(parts.train),
@@ -91,7 +90,7 @@ class Data:
 
     def fit(self, settings: Settings, seed: int) -> Boosted:
         """Train until the held-out entities' loss stops falling."""
-        given = {**FIXED, **settings, "seed": seed}
+        given = {**FIXED, **self.task.boosting, **settings, "seed": seed}
         stop = lightgbm.early_stopping(PATIENCE, verbose=False)
         booster = lightgbm.train(given, self.train, ROUNDS, [self.held], callbacks=[stop])
         return Boosted(self.columns, booster)
@@ -103,8 +102,10 @@ def fit(parts: Parts, schema: Schema, settings: Settings, seed: int) -> Boosted:
     return Data(parts, schema, shared=given.pop("shared")).fit(given, seed)
 
 
-def tuned(splits: Sequence[Parts], schema: Schema, trials: int, seed: int) -> dict[str, Any]:
-    """The settings with the least mean log loss on the splits' test rows."""
+def tuned(
+    splits: Sequence[Parts], schema: Schema, trials: int, seed: int
+) -> tuple[dict[str, Any], float]:
+    """The settings with the least mean loss on the splits' test rows, and that loss."""
     data = {s: [Data(parts, schema, shared=s) for parts in splits] for s in (False, True)}
 
     def loss(trial: optuna.Trial) -> float:
@@ -116,7 +117,7 @@ def tuned(splits: Sequence[Parts], schema: Schema, trials: int, seed: int) -> di
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(loss, n_trials=trials)
-    return study.best_params
+    return study.best_params, study.best_value
 
 
 def _proposed(trial: optuna.Trial) -> dict[str, Any]:
@@ -134,4 +135,4 @@ def _proposed(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def _loss(model: Boosted, test: pa.Table, schema: Schema) -> float:
-    return float(row_log_loss(schema.labels(test), model.predict(test)).mean())
+    return float(schema.target.losses(schema.labels(test), model.predict(test)).mean())

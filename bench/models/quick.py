@@ -9,11 +9,11 @@ from datetime import date
 
 import pyarrow as pa
 
+from bench.models.rows import Shop
 from ml.schema import Schema
 from resources.lake import Lake
 
 WINDOWS = (7, 30, 90, 365)
-EVERYBODY = 100_000  # days since the last purchase
 
 
 def rows(lake: Lake, days: Sequence[date], active_days: int) -> pa.Table:
@@ -43,7 +43,8 @@ def rows(lake: Lake, days: Sequence[date], active_days: int) -> pa.Table:
         ),
         features as (
             select customer_id, as_of, min(age) as recency, max(age) as tenure, {counted},
-                sum(orders) as orders, sum(money) as money, sum(lines) as lines, avg(ordered_on - before) as mean_gap,
+                sum(orders) as orders, sum(money) as money, sum(lines) as lines,
+                avg(ordered_on - before) as mean_gap,
                 stddev(ordered_on - before) as sd_gap,
                 arg_min(ordered_on - before, age) as last_gap, min(age) / mean_gap as due,
                 sum(money) / sum(orders) as order_money, arg_min(money, age) as last_money,
@@ -65,6 +66,8 @@ def rows(lake: Lake, days: Sequence[date], active_days: int) -> pa.Table:
     )
 
 
-def schema(table: pa.Table) -> Schema:
-    """All columns but the keys are features."""
-    return Schema.of(table.schema, entity="customer_id", time="as_of", label="repurchased")
+def shop(lake: Lake, days: Sequence[date], active_days: int) -> Shop:
+    """`rows`, all columns but the keys being features."""
+    table = rows(lake, days, active_days)
+    schema = Schema.of(table.schema, entity="customer_id", time="as_of", label="repurchased")
+    return Shop(table, schema)

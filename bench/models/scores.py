@@ -7,8 +7,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from ml.bootstrap import by_days
-from ml.evaluation import row_log_loss
-from ml.schema import Floats
+from ml.task import BINARY, Floats
 
 ECE_BINS = 15
 LOW, HIGH = 0.025, 0.975
@@ -25,7 +24,7 @@ def ece(labels: Floats, predictions: Floats) -> float:
 def figures(labels: Floats, seeds: Sequence[Floats]) -> dict[str, float]:
     """Means of the seeds' figures; every seed's predictions have shape [rows]."""
     aucs = [float(roc_auc_score(labels, each)) for each in seeds]
-    losses = [float(row_log_loss(labels, each).mean()) for each in seeds]
+    losses = [float(BINARY.losses(labels, each).mean()) for each in seeds]
     return {
         "roc_auc": float(np.mean(aucs)),
         "roc_auc_sd": float(np.std(aucs)),
@@ -43,18 +42,18 @@ def differences(
 
     Log loss is drawn by blocks of days; of ROC AUC it is the days' own, as days are what is drawn.
     """
-    loss = [np.mean([row_log_loss(labels, e) for e in each], axis=0) for each in (ours, theirs)]
+    loss = [np.mean([BINARY.losses(labels, e) for e in each], axis=0) for each in (ours, theirs)]
     names = np.unique(days)
     auc = [np.array([_auc(labels, each, days == day) for day in names]) for each in (ours, theirs)]
     return {
-        "log_loss": _interval(loss[1] - loss[0], days),
-        "roc_auc": _interval(auc[0] - auc[1], names),
+        "log_loss": interval(loss[1] - loss[0], days),
+        "roc_auc": interval(auc[0] - auc[1], names),
     }
 
 
 def by_day(labels: Floats, days: Days, models: Mapping[str, Sequence[Floats]]) -> list[Any]:
     """Rows, base rate and mean log loss of every model, day by day."""
-    losses = {n: np.mean([row_log_loss(labels, e) for e in s], axis=0) for n, s in models.items()}
+    losses = {n: np.mean([BINARY.losses(labels, e) for e in s], axis=0) for n, s in models.items()}
     return [
         {
             "day": str(day),
@@ -70,6 +69,7 @@ def _auc(labels: Floats, seeds: Sequence[Floats], rows: Days) -> float:
     return float(np.mean([roc_auc_score(labels[rows], each[rows]) for each in seeds]))
 
 
-def _interval(values: Floats, days: Days) -> dict[str, float]:
+def interval(values: Floats, days: Days) -> dict[str, float]:
+    """Mean, and its 95 % interval when blocks of days are drawn; values and days: shape [rows]."""
     low, high = (by_days(values, days, level, seed=0) for level in (LOW, HIGH))
     return {"mean": float(values.mean()), "low": low, "high": high}

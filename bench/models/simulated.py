@@ -21,13 +21,13 @@ import typer
 
 from bench.models import boosting
 from bench.models.rows import WEEK, Shop, parts, shop
-from bench.models.walk import SEEDS, TRIALS
+from bench.models.tuning import TRIALS
+from bench.models.walk import SEEDS
 from bench.results import MODEL_RESULTS, ROOT
 from ml.baselines import fit_baselines
-from ml.evaluation import row_log_loss
-from ml.schema import Floats
 from ml.splits import Parts
 from ml.tabular import TrainConfig
+from ml.task import BINARY, Floats
 from ml.tracker import NoTracker
 from ml.training import fit
 
@@ -66,20 +66,18 @@ def measured(of: Shop, truth: pa.Table) -> list[dict[str, Any]]:
 def of_share(of: Shop, truth: pa.Table, share: float) -> dict[str, Any]:
     """Mean share of the possible gain that every model reaches, over seeds."""
     validation = [parts(of, decision, days) for decision, days in VALIDATION.items()]
-    settings = boosting.tuned(validation, of.schema, TRIALS, seed=0)
+    settings, _ = boosting.tuned(validation, of.schema, TRIALS, seed=0)
     rows = parts(of, *TEST)
-    chance = chances(rows.test, truth)
+    chance, labels = chances(rows.test, truth), of.schema.labels(rows.train)
     gains: dict[str, list[float]] = {}
     for seed in range(SEEDS):
         for name, predictions in predicted(rows, of, settings, seed).items():
-            gains.setdefault(name, []).append(gain(chance, predictions, of.schema.labels(rows.train)))
+            gains.setdefault(name, []).append(gain(chance, predictions, labels))
     found = {name: {"mean": float(np.mean(g)), "sd": float(np.std(g))} for name, g in gains.items()}
     return {"share": share, "train_rows": rows.train.num_rows, "gains": found}
 
 
-def predicted(
-    rows: Parts, of: Shop, settings: Mapping[str, Any], seed: int
-) -> dict[str, Floats]:
+def predicted(rows: Parts, of: Shop, settings: Mapping[str, Any], seed: int) -> dict[str, Floats]:
     """Predictions of the models that are compared, for the test rows."""
     config = TrainConfig(seed=seed)
     models = {
@@ -98,8 +96,8 @@ def gain(chance: Floats, predictions: Floats, labels: Floats) -> float:
 
 def expected_loss(chance: Floats, predictions: Floats) -> float:
     """Mean log loss over all labels that the true chances allow."""
-    bought = row_log_loss(np.ones(len(chance)), predictions)
-    not_bought = row_log_loss(np.zeros(len(chance)), predictions)
+    bought = BINARY.losses(np.ones(len(chance)), predictions)
+    not_bought = BINARY.losses(np.zeros(len(chance)), predictions)
     return float((chance * bought + (1 - chance) * not_bought).mean())
 
 

@@ -3,8 +3,8 @@
     LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.walk
 
 A decision every four weeks learns from the year whose labels have matured and is judged by the
-weekly days until the next one. LightGBM is tuned on days before the first test day; the defaults
-of `tabular` were chosen there too.
+weekly days until the next one. LightGBM was tuned (`bench.models.tuning`) on days before the first
+test day; the defaults of `tabular` were chosen there too.
 """
 
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from bench.models.scores import by_day, differences, figures
 from bench.results import MODEL_RESULTS
 from ml.baselines import fit_baselines
 from ml.estimators import Model
-from ml.schema import Floats
 from ml.splits import Parts
 from ml.tabular import TrainConfig
+from ml.task import Floats
 from ml.tracker import NoTracker
 from ml.training import fit
 
@@ -31,8 +31,7 @@ FIRST = date(2009, 12, 1)
 # Decisions and how many weekly days each is judged by; the last day's labels end with the data.
 TESTS = {date(2011, 8, 1): 4, date(2011, 8, 29): 4, date(2011, 9, 26): 4, date(2011, 10, 24): 5}
 LAST = date(2011, 11, 21)
-VALIDATION = {date(2011, 4, 25): 6, date(2011, 6, 6): 6}
-SEEDS, TRIALS = 5, 50
+SEEDS = 5
 Predictions = dict[str, list[Floats]]
 
 
@@ -42,7 +41,6 @@ class Walk:
     def __init__(self, of: Shop, settings: dict[str, Any]) -> None:
         self.shop, self.settings = of, settings
         self.tests: list[pa.Table] = []
-        self.predictions: dict[str, list[Predictions]] = {}
         self.found: list[Predictions] = []
         self.seconds: dict[str, list[float]] = {}
 
@@ -62,11 +60,13 @@ class Walk:
         self.found.append(predicted)
 
     def models(self, rows: Parts, seed: int) -> dict[str, Callable[[], Model]]:
-        """The two that are compared."""
+        """The two that are compared; tuned LightGBM also with the other choice of columns."""
         schema, config = self.shop.schema, TrainConfig(seed=seed)
+        other = {**self.settings, "shared": not self.settings["shared"]}
         return {
             "tabular": lambda: fit(rows.train, rows.holdout, schema, config, NoTracker()),
             "tuned": lambda: boosting.fit(rows, schema, self.settings, seed),
+            "tuned_other": lambda: boosting.fit(rows, schema, other, seed),
         }
 
     def judged(self) -> dict[str, Any]:
@@ -74,10 +74,7 @@ class Walk:
         test = pa.concat_tables(self.tests)
         labels = self.shop.schema.labels(test)
         days = test[self.shop.schema.time].to_numpy()
-        joined = {
-            name: [np.concatenate(each) for each in zip(*(f[name] for f in self.found), strict=True)]
-            for name in self.found[0]
-        }
+        joined = {name: self.joined(name) for name in self.found[0]}
         return {
             "models": {name: figures(labels, seeds) for name, seeds in joined.items()},
             "better_than": {
@@ -91,19 +88,19 @@ class Walk:
             "fit_seconds": {name: float(np.mean(each)) for name, each in self.seconds.items()},
         }
 
+    def joined(self, name: str) -> list[Floats]:
+        """A model's predictions of all test rows, by seed."""
+        seeds = zip(*(found[name] for found in self.found), strict=True)
+        return [np.concatenate(parts) for parts in seeds]
 
-def measured() -> dict[str, Any]:
-    """Tune, walk, judge."""
-    of = shop(FIRST, LAST)
-    began = process_time()
-    validation = [parts(of, decision, days) for decision, days in VALIDATION.items()]
-    settings = boosting.tuned(validation, of.schema, TRIALS, seed=0)
-    tuning = process_time() - began
-    walk = Walk(of, settings)
+
+def measured(settings: dict[str, Any]) -> dict[str, Any]:
+    """Walk, with the settings that LightGBM was tuned to, and judge."""
+    walk = Walk(shop(FIRST, LAST), settings)
     for decision, days in TESTS.items():
         walk.decide(decision, days)
-    return {**walk.judged(), "settings": settings, "tuning_seconds": tuning}
+    return walk.judged()
 
 
 if __name__ == "__main__":
-    MODEL_RESULTS.keep("walk", measured())
+    MODEL_RESULTS.keep("walk", measured(MODEL_RESULTS.found("tuning")["settings"]))

@@ -12,7 +12,6 @@ import torch
 from scipy.special import expit
 
 from ml.level import LevelPath
-from ml.preprocessing import Preprocessing
 from ml.schema import Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.task import BINARY
