@@ -38,6 +38,14 @@ class Results:
         path = self.folder / f"{part}.json"
         return json.loads(path.read_text()) if path.exists() else None
 
+    def found(self, part: str) -> Any:
+        """What another part needs; ends the process where it never ran."""
+        if (kept := self.kept(part)) is None:
+            raise SystemExit(
+                f"run `python -m bench.{self.name}.{part}` first: its result is needed"
+            )
+        return kept["found"]
+
     def stamp(self) -> dict[str, str]:
         """Commit and machine; `code` changes with what is measured, not with every commit."""
         code = ("ml", f"bench/{self.name}", f":!bench/{self.name}/results")

@@ -153,13 +153,15 @@ def _follow(path: Path, tracker: Tracker, ended: Event) -> None:
 
 def write_rows(rows: Rows, path: Path) -> None:
     """Write rows as tensors."""
-    torch.save({"inputs": vars(rows.inputs), "rest": (rows.labels, rows.weights)}, path)
+    labels = torch.from_numpy(rows.labels)
+    torch.save({"inputs": vars(rows.inputs), "rest": (labels, rows.targets, rows.weights)}, path)
 
 
 def read_rows(path: Path) -> Rows:
     """Read what `write_rows` wrote; processes that do so share the memory."""
     values: dict[str, Any] = torch.load(path, weights_only=True, mmap=True)
-    return Rows(Encoded(**values["inputs"]), *values["rest"])
+    labels, targets, weights = values["rest"]
+    return Rows(Encoded(**values["inputs"]), labels.numpy(), targets, weights)
 
 
 def loopback() -> str:

@@ -43,9 +43,9 @@ class Train(Declared):
 
 
 class Gate(Declared):
-    """What a candidate is judged by before it goes live."""
+    """What a candidate is judged by before it goes live; metric: by default that of the task."""
 
-    metric: Literal["log_loss"] = "log_loss"
+    metric: Literal["log_loss", "squared_error"] | None = None
     test_days: Positive = 14
     min_rows: Positive = 500
     slices: tuple[str, ...] = ()

@@ -108,10 +108,11 @@ def prepared(table: pa.Table) -> tuple[TabularModel, Rows]:
     """A model that has not learned yet, and the tensors that it would learn from."""
     schema = schema_of(table)
     preprocessing = Preprocessing.fit(table, schema, CONFIG.bins, CONFIG.min_level_rows)
-    labels = torch.tensor(schema.labels(table), dtype=torch.float32)
+    task, labels = schema.target, schema.labels(table)
+    targets = task.targets(labels)
     network = build_network(preprocessing, CONFIG)
-    model = TabularModel(preprocessing, network, CONFIG.calibration, CONFIG, 0)
-    return model, Rows(preprocessing.transform(table), labels, torch.ones_like(labels))
+    model = TabularModel(task, preprocessing, network, CONFIG.calibration, CONFIG, 0)
+    return model, Rows(preprocessing.transform(table), labels, targets, torch.ones_like(targets))
 
 
 def one_epoch(model: TabularModel, rows: Rows) -> None:
@@ -131,7 +132,7 @@ def bare_epoch(model: TabularModel, rows: Rows) -> Callable[[], None]:
             order = torch.randperm(len(rows.labels))
             for batch in order.tensor_split(batches_of(len(order), CONFIG)):
                 logits = network(inputs.positions[batch], inputs.codes[batch])
-                targets = rows.labels[batch][:, None].expand_as(logits)
+                targets = rows.targets[batch][:, None, None].expand_as(logits)
                 loss = binary_cross_entropy_with_logits(logits, targets)
                 optimizer.zero_grad()
                 loss.backward()
@@ -147,9 +148,9 @@ def bare_scores(model: TabularModel, rows: Rows) -> Callable[[], None]:
     def run() -> None:
         network.eval()
         with deterministic(CONFIG.seed, CONFIG.threads), torch.inference_mode():
-            parts = inputs.positions.split(BATCH_ROWS), inputs.codes.split(BATCH_ROWS)
+            parts = (each.split(BATCH_ROWS) for each in vars(inputs).values())
             for batch in zip(*parts, strict=True):
-                network.log_odds(*batch)
+                network.output(model.task, *batch)
 
     return run
 

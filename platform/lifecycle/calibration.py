@@ -16,12 +16,12 @@ from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml.calibration import Table
 from ml.estimators import Model
 from ml.importance import importance
-from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
+from ml.known import REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.sketch import DAILY, sketch_table
 from resources.lake import Lake
 from resources.registry import Registry
 
-FEATURES = "features"
+FEATURES, PREDICTIONS = "features", "predictions"
 
 
 def calibrate(
@@ -29,13 +29,14 @@ def calibrate(
     snapshot: int, run_id: str,
 ) -> None:  # fmt: skip
     """Learn how far days are apart anyway, from the reference that ends on `last`."""
-    days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTION: {}}
+    task = model.target
+    days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTIONS: {}}
     samples = []
     wanted = reference_days(lake, model, last, snapshot)
     for rows in chunks(lake, model, wanted, snapshot):
         watched = watched_features(model, rows)
-        scores = pa.table({PREDICTION: pa.array(fitted.predict(rows), pa.float64())})
-        for what, table in ((FEATURES, watched), (PREDICTION, scores)):
+        scores = task.table(fitted.predict(rows))
+        for what, table in ((FEATURES, watched), (PREDICTIONS, scores)):
             timed = table.append_column(model.time, rows[model.time])
             for day, part in split_by_day(timed, model.time):
                 days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
@@ -45,7 +46,7 @@ def calibrate(
     days[FEATURES] |= {day: {} for day in closed}
     used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
     known = learn(
-        days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), used, seed(model)
+        task, days[FEATURES], days[PREDICTIONS], label_days(lake, model, wanted), used, seed(model)
     )
     text = TypeAdapter(Known).dump_json(known).decode()
     registry.document(run_id, "calibration.json", text)

@@ -254,14 +254,16 @@ class Registry(ConfigurableResource):
 
 
 def signature_of(columns: Schema) -> "ModelSignature":
-    """Return raw feature columns, any of which may be null, to one number per row."""
+    """Return raw feature columns, any of which may be null, to predictions of the task."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
     from mlflow.types import Schema as Columns
 
     numbers = [ColSpec("double", name, required=False) for name in columns.numeric]
     texts = [ColSpec("string", name, required=False) for name in columns.categorical]
-    return ModelSignature(Columns([*numbers, *texts]), Columns([ColSpec("double")]))
+    names = columns.target.columns
+    predictions = [ColSpec("double", name if len(names) > 1 else None) for name in names]
+    return ModelSignature(Columns([*numbers, *texts]), Columns([*predictions]))
 
 
 def example_of(columns: Schema) -> "pd.DataFrame":
