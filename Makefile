@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo dev test test-quick check chaos bench-drift clean java
+.PHONY: help setup demo dev test test-quick check chaos bench-drift bench-models clean java
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
@@ -46,6 +46,9 @@ chaos: setup ## kill a history 200 times and compare what is left with an undist
 
 bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes docs/benchmarks-drift.md
 	$(BIN)/python -m bench.drift.main
+
+bench-models: setup ## the network beside a tuned LightGBM; an hour, writes docs/benchmarks-models.md
+	$(BIN)/python -m bench.models.main
 
 check: setup ## lint, format, types, SQL
 	$(BIN)/ruff check .

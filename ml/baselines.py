@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from ml.estimators import Model
 from ml.preprocessing import Preprocessing
-from ml.schema import Floats, Schema
+from ml.schema import Schema
 from ml.splits import Parts
 from ml.tabular import TrainConfig
+from ml.task import Floats, Task
 
 BOOSTING_ROUNDS = 1500
 BOOSTING_PATIENCE = 50
@@ -23,26 +23,26 @@ BOOSTING_PATIENCE = 50
 
 @dataclass(frozen=True)
 class BaseRate:
-    """Predicts the training rows' share of label 1 for every row."""
+    """Predicts the training rows' weighted mean, or shares of classes, for every row."""
 
-    rate: float
+    constant: Floats  # shape [1] or [1, classes]
 
     def predict(self, table: pa.Table) -> Floats:
-        """The same number, shape [rows]."""
-        return np.full(table.num_rows, self.rate)
+        """The same for every row."""
+        return np.repeat(self.constant, table.num_rows, axis=0)
 
 
 @dataclass(frozen=True)
-class Logistic:
-    """Logistic regression on quantile positions and one-hot categories."""
+class Linear:
+    """Logistic or ridge regression on quantile positions and one-hot categories."""
 
+    task: Task
     preprocessing: Preprocessing
     pipeline: Pipeline
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows]."""
-        matrix = _matrix(self.preprocessing, table)  # without categories its float32 stays
-        return self.pipeline.predict_proba(matrix)[:, 1].astype(np.float64)
+        """Predictions of the task."""
+        return self.task.linear_predictions(self.pipeline, _matrix(self.preprocessing, table))
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,30 @@ class Boosted:
     booster: lightgbm.Booster
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows]."""
+        """Predictions of the task."""
         return np.asarray(self.booster.predict(_matrix(self.preprocessing, table)))
 
 
 def fit_baselines(parts: Parts, schema: Schema, config: TrainConfig) -> dict[str, Model]:
-    """Fit base rate, logistic regression and LightGBM on the candidate's own training rows.
+    """Fit base rate, linear regression and LightGBM on the candidate's own training rows.
 
     The holdout stops LightGBM, as it stops the candidate. `config` gives seed, threads and bins.
     """
     preprocessing = Preprocessing.fit(parts.train, schema, config.bins, config.min_level_rows)
-    labels = schema.labels(parts.train)
+    task, labels = schema.target, schema.labels(parts.train)
     matrix = _matrix(preprocessing, parts.train)
     numbers = len(schema.numeric)
-    pipeline = _logistic_pipeline(numbers, matrix.shape[1])
-    pipeline.fit(matrix, labels, logisticregression__sample_weight=parts.weights)
+    pipeline = _linear_pipeline(task, numbers, matrix.shape[1])
+    pipeline.fit(matrix, labels, linear__sample_weight=parts.weights)
     train = lightgbm.Dataset(
         matrix, labels, categorical_feature=list(range(numbers, matrix.shape[1]))
     )
     train.set_weight(parts.weights)
     held = train.create_valid(_matrix(preprocessing, parts.holdout), schema.labels(parts.holdout))
     return {
-        "base_rate": BaseRate(float(np.average(labels, weights=parts.weights))),
-        "logistic": Logistic(preprocessing, pipeline),
-        "lightgbm": Boosted(preprocessing, _boost(train, held, config)),
+        "base_rate": BaseRate(task.constant(labels, parts.weights)),
+        task.linear_name: Linear(task, preprocessing, pipeline),
+        "lightgbm": Boosted(preprocessing, _boost(task, train, held, config)),
     }
 
 
@@ -88,7 +88,7 @@ def _matrix(
     return np.hstack([encoded.positions.numpy(), encoded.codes.numpy().astype(np.float32)])
 
 
-def _logistic_pipeline(numbers: int, columns: int) -> Pipeline:
+def _linear_pipeline(task: Task, numbers: int, columns: int) -> Pipeline:
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
@@ -96,14 +96,14 @@ def _logistic_pipeline(numbers: int, columns: int) -> Pipeline:
     texts = OneHotEncoder(handle_unknown="ignore")
     parts = [(numeric, slice(0, numbers)), (texts, slice(numbers, columns))]
     encoder = make_column_transformer(*(part for part in parts if part[1].start < part[1].stop))
-    return make_pipeline(encoder, LogisticRegression(max_iter=500))
+    return Pipeline([("encoder", encoder), ("linear", task.linear(1.0))])
 
 
 def _boost(
-    train: lightgbm.Dataset, held: lightgbm.Dataset, config: TrainConfig
+    task: Task, train: lightgbm.Dataset, held: lightgbm.Dataset, config: TrainConfig
 ) -> lightgbm.Booster:
     settings = {
-        "objective": "binary",
+        **task.boosting,
         "learning_rate": 0.03,
         "num_leaves": 15,
         "min_data_in_leaf": 200,

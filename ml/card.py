@@ -12,8 +12,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ml import figures
-from ml.evaluation import Evaluation, Metrics
+from ml.evaluation import Evaluation
 from ml.ranges import Range
+from ml.task import Metrics, Task, words
 from ml.verdict import Check
 
 SLICES = 100  # largest ones that are shown
@@ -31,13 +32,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Slice:
-    """A group of test rows; `log_loss` is by model, in nats a row."""
+    """A group of test rows; `loss` is the mean row loss by model."""
 
     column: str
     value: str
     rows: int
-    base_rate: float
-    log_loss: Mapping[str, float]
+    mean_label: float | None
+    loss: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Card:
     """
 
     model: str
+    task: Task
     version: int
     description: str
     owner: str
@@ -72,11 +74,13 @@ class Card:
 def render(card: Card) -> str:
     """The page as HTML, its plot inside."""
     found = card.evaluation
-    groups = slices(found, card.judged) if found else []
+    groups = slices(card.task, found, card.judged) if found else []
     plot = figures.calibration_plot(found, DPI) if found else b""
     return _template().render(
         card=card,
         metrics=found.metrics if found else {},
+        columns=list(found.metrics[card.judged]) if found else [],
+        words=words,
         slices=groups[:SLICES],
         slices_in_all=len(groups),
         calibration=base64.b64encode(plot).decode(),
@@ -84,21 +88,21 @@ def render(card: Card) -> str:
     )
 
 
-def slices(evaluation: Evaluation, judged: str) -> list[Slice]:
+def slices(task: Task, evaluation: Evaluation, judged: str) -> list[Slice]:
     """The groups of test rows that were large enough to measure, the largest first."""
     groups = [
-        _slice(evaluation, column, value, metrics)
+        _slice(task, evaluation, column, value, metrics)
         for column, values in evaluation.slices[judged].items()
         for value, metrics in values.items()
     ]
     return sorted(groups, key=lambda group: (-group.rows, group.column, group.value))
 
 
-def _slice(evaluation: Evaluation, column: str, value: str, metrics: Metrics) -> Slice:
+def _slice(task: Task, evaluation: Evaluation, column: str, value: str, metrics: Metrics) -> Slice:
     losses = {
-        name: by_column[column][value].log_loss for name, by_column in evaluation.slices.items()
+        name: by_column[column][value][task.metric] for name, by_column in evaluation.slices.items()
     }
-    return Slice(column, value, metrics.rows, metrics.base_rate, losses)
+    return Slice(column, value, int(metrics["rows"] or 0), metrics.get("mean_label"), losses)
 
 
 def _template() -> Template:

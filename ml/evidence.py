@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from ml.evaluation import slice_values
-from ml.schema import Floats, Schema
+from ml.schema import Schema
+from ml.task import BINARY, Floats, Task
 
 Values = np.ndarray[Any, Any]
 
@@ -60,7 +61,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Scored:
-    """One model's probabilities of shape [rows], the rows they are for, and what it learned from.
+    """One model's predictions, the rows they are for, and what it learned from.
 
     A model of which nobody knows what it has learned from is refused.
     """
@@ -98,6 +99,7 @@ class Evidence:
     reload_differences: Mapping[str, float | None]
     baselines: Mapping[str, Scored] = field(default_factory=dict)
     slices: Mapping[str, Values] = field(default_factory=dict)  # column -> values, shape [rows]
+    task: Task = BINARY
 
     @classmethod
     def of(
@@ -126,4 +128,5 @@ class Evidence:
             reload_differences,
             baselines,
             {name: slice_values(test, name) for name in slices},
+            schema.target,
         )

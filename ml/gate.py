@@ -2,11 +2,12 @@
 
 First the evidence itself is checked (`ml.soundness`); where it is not sound nothing is compared.
 Then the best candidate must beat its references on the same matured rows, row by row: the champion,
-or for the first model the base rate and a logistic regression. The lower bounds over day blocks and
-over entities must both lie above 0: either dependence makes rows look surer than they are. The best
-of several looks better than it is, so each is allowed its share of alpha (Bonferroni). And what a
-fortnight's level gives it must not hide that it tells rows apart worse: both moved to the level of
-the test rows, it may not lose (bench/drift/gate.py: behind every materially worse promotion).
+or for the first model the base rate and a linear regression (logistic, or ridge). The lower bounds
+over day blocks and over entities must both lie above 0: either dependence makes rows look surer
+than they are. The best of several looks better than it is, so each is allowed its share of alpha
+(Bonferroni). And what a fortnight's level gives it must not hide that it tells rows apart worse:
+both moved to the level of the test rows, it may not lose (bench/drift/gate.py: behind every
+materially worse promotion).
 """
 
 import math
@@ -15,14 +16,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ml.bootstrap import by_days, mean_quantile
-from ml.evaluation import levelled, measure, row_log_loss
 from ml.evidence import Evidence, Scored
-from ml.schema import Floats
 from ml.soundness import soundness
+from ml.task import Floats, Task
 from ml.verdict import Check, GatePolicy, Verdict, at_least, at_most
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-FIRST_MODEL_BEATS = ("base_rate", "logistic")
+BASE_RATE = "base_rate"
 
 
 def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
@@ -33,11 +33,12 @@ def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if not all(check.passed for check in checks):
         return Verdict.refused(checks)
 
-    recipe = best(evidence.labels, _predictions(evidence.candidates))
+    task, labels = evidence.task, evidence.labels
+    recipe = best(task, labels, _predictions(evidence.candidates))
     rivals = _predictions(references)
     prediction = _predictions(evidence.candidates)[recipe]
-    candidate = row_log_loss(evidence.labels, prediction)
-    losses = {name: row_log_loss(evidence.labels, p) for name, p in rivals.items()}
+    candidate = task.losses(labels, prediction)
+    losses = {name: task.losses(labels, p) for name, p in rivals.items()}
     gains = {name: 1 - float(candidate.mean() / loss.mean()) for name, loss in losses.items()}
     bounds = {n: _lower_bound(evidence, loss - candidate, policy) for n, loss in losses.items()}
     strongest = min(gains, key=lambda name: gains[name])
@@ -47,18 +48,23 @@ def decide(evidence: Evidence, policy: GatePolicy) -> Verdict:
     for name in losses:
         checks.append(at_least(f"gain over {name}", gains[name], policy.min_gain))
         checks.append(Check(f"lower bound over {name}", bounds[name] > 0, bounds[name], "> 0"))
-        checks.append(_same_level(name, evidence.labels, prediction, rivals[name], policy))
-    checks.append(_calibration(evidence.labels, prediction, rivals[strongest], policy))
+        checks.append(_same_level(name, evidence, prediction, rivals[name], policy))
+    checks.append(_calibration(evidence, prediction, rivals[strongest], policy))
     checks += _slices(evidence, candidate, losses[strongest], policy)
-    return Verdict.of(checks, recipe, strongest, gains[strongest], bounds[strongest])
+    return Verdict.of(checks, recipe, strongest, gains[strongest], bounds[strongest], task)
 
 
-def best(labels: Floats, predictions: Mapping[str, Floats]) -> str:
-    """The recipe with the lowest mean log loss; all arrays have shape [test rows].
+def first_model_beats(task: Task) -> tuple[str, str]:
+    """Names of the baselines that a first model has to beat."""
+    return BASE_RATE, task.linear_name
+
+
+def best(task: Task, labels: Floats, predictions: Mapping[str, Floats]) -> str:
+    """The recipe with the lowest mean loss on the test rows.
 
     Of equal ones the first; one whose loss is no number comes last.
     """
-    losses = {recipe: float(row_log_loss(labels, p).mean()) for recipe, p in predictions.items()}
+    losses = {recipe: float(task.losses(labels, p).mean()) for recipe, p in predictions.items()}
     return min(losses, key=lambda r: losses[r] if math.isfinite(losses[r]) else math.inf)
 
 
@@ -67,25 +73,27 @@ def candidate_name(recipe: str) -> str:
     return f"{CANDIDATE} {recipe}"
 
 
-def refit_agrees(gated: Floats, refit: Floats, limit: float = 0.5) -> Check:
-    """Whether a refit is still the model that was judged; both of shape [the same recent rows].
+def refit_agrees(task: Task, gated: Floats, refit: Floats, limit: float = 0.5) -> Check:
+    """Whether a refit is still the model that was judged; both of the same recent rows.
 
     Measured is the mean absolute difference as a share of the gated predictions' standard
-    deviation, which knows no scale. On 100,000 rows of a real shop another seed differs by 0.04 to
-    0.06, a refit on four newer weeks by 0.06 to 0.23, and a refit on shuffled labels, or none at
-    all, by 0.7; on the 5,000 to 10,000 rows of the demo's shop a sound refit differs by up to 0.4.
+    deviation, which knows no scale; of several classes that which differs most. On 100,000 rows of
+    a real shop another seed differs by 0.04 to 0.06, a refit on four newer weeks by 0.06 to 0.23,
+    and a refit on shuffled labels, or none at all, by 0.7; on the 5,000 to 10,000 rows of the
+    demo's shop a sound refit differs by up to 0.4.
     """
-    if gated.shape != refit.shape or gated.ndim != 1 or not len(gated):
+    if gated.shape != refit.shape or gated.shape != task.shape(len(gated)) or not len(gated):
         return at_most("refit differs from the gated model", None, limit)
-    difference = float(np.abs(gated - refit).mean() / max(float(gated.std()), 1e-3))
-    return at_most("refit differs from the gated model", difference, limit)
+    spread = np.maximum(gated.std(axis=0), 1e-3 * task.unit_of(gated))
+    difference = np.abs(gated - refit).mean(axis=0) / spread
+    return at_most("refit differs from the gated model", float(np.max(difference)), limit)
 
 
 def _references(evidence: Evidence) -> Mapping[str, Scored | None]:
     """What must be beaten; what is None here has to be there."""
     references: dict[str, Scored | None] = {}
     if evidence.first:
-        references |= {name: evidence.baselines.get(name) for name in FIRST_MODEL_BEATS}
+        references |= {n: evidence.baselines.get(n) for n in first_model_beats(evidence.task)}
     if evidence.champion is not None or not evidence.first:
         references[CHAMPION] = evidence.champion
     return references
@@ -96,7 +104,7 @@ def _predictions(models: Mapping[str, Scored | None]) -> dict[str, Floats]:
 
 
 def _lower_bound(evidence: Evidence, gain: Floats, policy: GatePolicy) -> float:
-    """The lower of the two bounds on the mean gain per row, in nats."""
+    """The lower of the two bounds on the mean gain per row, in the loss's unit."""
     level, keys = policy.alpha / len(evidence.candidates), evidence.keys
     over_days = by_days(gain, keys.day, level, policy.seed)
     over_entities = mean_quantile(gain, keys.entity, level=level, seed=policy.seed)
@@ -104,25 +112,30 @@ def _lower_bound(evidence: Evidence, gain: Floats, policy: GatePolicy) -> float:
 
 
 def _same_level(
-    name: str, labels: Floats, candidate: Floats, reference: Floats, policy: GatePolicy
+    name: str, evidence: Evidence, candidate: Floats, reference: Floats, policy: GatePolicy
 ) -> Check:
     """A level that fits these days may be luck or may be the news; its cost elsewhere is neither.
 
     No gain is asked for here, or a world where only the level has moved would never be followed.
     """
-    own, other = (row_log_loss(labels, levelled(labels, p)).mean() for p in (candidate, reference))
+    task, labels = evidence.task, evidence.labels
+    moved = (task.levelled(labels, predictions) for predictions in (candidate, reference))
+    own, other = (task.losses(labels, predictions).mean() for predictions in moved)
     gain = 1 - float(own / other)
     return at_least(f"gain over {name} at the same level", gain, -policy.min_gain)
 
 
-def _calibration(labels: Floats, candidate: Floats, reference: Floats, policy: GatePolicy) -> Check:
+def _calibration(
+    evidence: Evidence, candidate: Floats, reference: Floats, policy: GatePolicy
+) -> Check:
     """Expected calibration error must not grow by more than chance lets it.
 
-    On few rows the limit is the largest standard error of a share, 0.5 / sqrt(rows).
+    On few rows the limit is the largest standard error of a share, 0.5 / sqrt(rows); of a number
+    both are shares of its own spread.
     """
-    worse = measure(labels, candidate).calibration_error
-    worse -= measure(labels, reference).calibration_error
-    limit = max(policy.calibration_loss, 0.5 / len(labels) ** 0.5)
+    task, labels = evidence.task, evidence.labels
+    worse = task.calibration_error(labels, candidate) - task.calibration_error(labels, reference)
+    limit = max(policy.calibration_loss, 0.5 / len(labels) ** 0.5) * task.unit_of(labels)
     return at_most("growth of the calibration error", worse, limit)
 
 

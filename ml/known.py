@@ -9,8 +9,8 @@ import pyarrow as pa
 from ml.alarm import DayLoss
 from ml.calibration import Calibration, Table, calibrate
 from ml.estimated import ExpectedLoss, usual
+from ml.task import Task
 
-PREDICTION = "prediction"
 REFERENCE_DAYS = 365  # a season is no drift: half a year alarmed twice as often on a real shop
 SAMPLE = 2000  # rows that importance is measured on
 
@@ -27,6 +27,7 @@ class Known:
 
 
 def learn(
+    task: Task,
     features: Mapping[date, Table],
     predictions: Mapping[date, Table],
     labels: Mapping[date, Table],
@@ -42,7 +43,7 @@ def learn(
         calibrate(features, seed=seed, importance=importance),
         calibrate(predictions, seed=seed),
         calibrate(labels, seed=seed),
-        usual([table[PREDICTION] for table in predictions.values()]),
+        usual(task, predictions.values()),
         tuple(judged),
     )
 

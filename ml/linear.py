@@ -1,4 +1,4 @@
-"""The linear half of the `tabular` estimator: a ridge logistic regression, solved exactly.
+"""The linear half of the `tabular` estimator: logistic or ridge regression, solved exactly.
 
 On few rows the average of both beats either alone: log loss 0.558 against 0.559 (this path) and
 0.562 (network) on the simulated shop with 4,700 to 9,800 rows, 0.4084 against 0.4125 and 0.4093 on
@@ -13,50 +13,76 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from ml.newton import CHUNK_ROWS, minimise
 from ml.preprocessing import Encoded
+from ml.task import Task
 
 
 class LinearPath(nn.Module):
-    """Log-odds linear in positions, missing indicators and category levels.
+    """Outputs linear in positions, missing indicators and category levels.
 
     Its coefficients are buffers: saved with the network, left alone by its optimizer.
-    Shape: positions [rows, numeric], codes [rows, categorical] -> logits [rows].
+    Shape: positions [rows, numeric], codes [rows, categorical] -> [rows, outputs].
     """
 
     center: Tensor
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, numbers: int, cardinalities: Sequence[int]) -> None:
+    def __init__(self, numbers: int, cardinalities: Sequence[int], outputs: int = 1) -> None:
         super().__init__()
-        self.cardinalities = tuple(cardinalities)
+        self.cardinalities, self.outputs = tuple(cardinalities), outputs
         self.register_buffer("center", torch.zeros(numbers))
-        self.register_buffer("weight", torch.zeros(2 * numbers + sum(cardinalities)))
-        self.register_buffer("bias", torch.zeros(()))
+        weight = torch.zeros(2 * numbers + sum(cardinalities), outputs)
+        self.register_buffer("weight", weight.squeeze(1))
+        self.register_buffer("bias", torch.zeros(outputs).squeeze(0))
 
     def forward(self, positions: Tensor, codes: Tensor) -> Tensor:
-        """Logits; a missing number counts as the training rows' median, plus its indicator."""
-        return self._design(positions, codes) @ self.weight + self.bias
+        """Outputs; a missing number counts as the training rows' median, plus its indicator."""
+        found = self._design(positions, codes) @ self.weight + self.bias
+        return found.view(-1, self.outputs)
 
-    def fit(self, inputs: Encoded, labels: Tensor, weights: Tensor, inverse_ridge: float) -> None:
-        """Solve for the coefficients; `labels` and `weights` have shape [rows], both labels occur.
+    def fit(
+        self, task: Task, inputs: Encoded, targets: Tensor, weights: Tensor, inverse_ridge: float
+    ) -> None:
+        """Solve for the coefficients; `targets`, of every class, and `weights` have shape [rows].
 
         Numbers and indicators are standardised first, so that the ridge means the same for all.
         """
-        from sklearn.linear_model import LogisticRegression  # 1.4 s that scoring does not need
+        for column, center in zip(inputs.positions.T, self.center, strict=True):
+            center.copy_(column.nanmedian().nan_to_num())
+        mean, scale = self._moments(inputs)
+        targets = targets.double() if targets.is_floating_point() else targets
 
-        if inputs.positions.shape[1]:
-            self.center.copy_(inputs.positions.nanmedian(dim=0).values.nan_to_num())
-        design = self._design(inputs.positions, inputs.codes).double()
-        mean, scale = design.mean(dim=0), design.std(dim=0, correction=0)
+        def design(rows: slice) -> Tensor:
+            found = self._design(inputs.positions[rows], inputs.codes[rows]).double()
+            found -= mean
+            found /= scale
+            return torch.cat([found, torch.ones(len(found), 1)], dim=1)
+
+        def losses(outputs: Tensor, rows: slice) -> Tensor:
+            return task.training_losses(outputs[:, None], targets[rows])
+
+        ridge = torch.full((len(mean) + 1,), 1 / inverse_ridge, dtype=torch.float64)
+        ridge[-1] = 0.0
+        found = minimise(design, losses, weights, ridge, self.outputs)
+        weight = found[:-1] / scale[:, None]
+        self.weight.copy_(weight.view_as(self.weight))
+        self.bias.copy_((found[-1] - mean @ weight).view_as(self.bias))
+
+    def _moments(self, inputs: Encoded) -> tuple[Tensor, Tensor]:
+        """Mean and scale of columns, float64; a level keeps its scale, and what never varies."""
+        rows = len(inputs.positions)
+        total, squares = torch.zeros(2, len(self.weight), dtype=torch.float64)
+        parts = inputs.positions.split(CHUNK_ROWS), inputs.codes.split(CHUNK_ROWS)
+        for chunk in zip(*parts, strict=True):
+            design = self._design(*chunk).double()
+            total, squares = total + design.sum(dim=0), squares + (design**2).sum(dim=0)
+        mean = total / rows
+        scale = (squares / rows - mean**2).clamp(min=0.0).sqrt()
         scale[2 * len(self.center) :] = 1.0
-        scale[scale < 1e-6] = 1.0  # a constant column; its coefficient is 0
-        model = LogisticRegression(C=inverse_ridge, solver="newton-cholesky")
-        standardised = ((design - mean) / scale).numpy()
-        model.fit(standardised, labels.numpy(), sample_weight=weights.double().numpy())
-        weight = torch.from_numpy(model.coef_[0]) / scale
-        self.weight.copy_(weight)
-        self.bias.copy_(float(model.intercept_[0]) - mean @ weight)
+        scale[scale < 1e-6] = 1.0
+        return mean, scale
 
     def _design(self, positions: Tensor, codes: Tensor) -> Tensor:
         missing = positions.isnan()

@@ -1,11 +1,16 @@
-"""The network of the `tabular` estimator: several small MLPs and a linear path, averaged."""
+"""The network of the `tabular` estimator: TabM, a linear path and the level of a day."""
 
 from collections.abc import Sequence
 
 import torch
+from tabm import LinearEnsemble, make_tabm_backbone
 from torch import Tensor, nn
 
+from ml.level import LevelPath
 from ml.linear import LinearPath
+from ml.task import Task
+
+BLOCKS = 2
 
 
 class PiecewiseLinear(nn.Module):
@@ -36,12 +41,13 @@ class PiecewiseLinear(nn.Module):
 
 
 class Network(nn.Module):
-    """`members` independent MLPs on shared embeddings, evaluated as one batched product.
+    """`members` MLPs that share their weights and differ by factors of inputs and units.
 
-    Averaging members trained side by side costs one wide layer instead of several networks
-    (Laurent et al., "Packed-Ensembles", 2023; Gorishniy et al., "TabM", 2025). `linear` is one
-    more opinion, solved apart; `linear_share` is its part of the predicted log-odds.
-    Shape: positions [rows, numeric], codes [rows, categorical] -> logits [rows, members].
+    One wide layer instead of several networks, and sharing regularises (Gorishniy et al., "TabM",
+    2025). `linear` is one more opinion, solved apart; `linear_share` is its part of the predicted
+    output. `level` is added to the whole, the same for all rows of a day.
+    Shape: positions [rows, numeric], codes [rows, categorical] -> [rows, members, outputs], which
+    `ml.task` reads.
     """
 
     linear_share: Tensor
@@ -50,15 +56,18 @@ class Network(nn.Module):
         self,
         bins: Sequence[int],
         cardinalities: Sequence[int],
+        shared: int,
         *,
+        outputs: int,
         members: int,
         width: int,
         embedding: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.members, self.width = members, width
-        self.linear = LinearPath(len(bins), cardinalities)
+        self.members = members
+        self.level = LevelPath(shared, outputs)
+        self.linear = LinearPath(len(bins), cardinalities, outputs)
         self.register_buffer("linear_share", torch.zeros(()))
         self.numbers = PiecewiseLinear(bins)
         # Zero at first, so that a level without training rows stays neutral.
@@ -66,28 +75,35 @@ class Network(nn.Module):
         self.categories = nn.ModuleList(
             nn.Embedding.from_pretrained(weights, freeze=False) for weights in neutral
         )
-        self.first = nn.Linear(self.numbers.width + embedding * len(cardinalities), members * width)
-        self.second = nn.Parameter(torch.randn(members, width, width) * (1.0 / width) ** 0.5)
-        self.second_bias = nn.Parameter(torch.zeros(members, 1, width))
+        # A member's random sign is that of a whole feature, not of each of its bins.
+        chunks = [n for n in bins if n] + [1] * len(bins) + [embedding] * len(cardinalities)
+        self.hidden = make_tabm_backbone(
+            d_in=sum(chunks),
+            n_blocks=BLOCKS,
+            d_block=width,
+            dropout=dropout,
+            k=members,
+            arch_type="tabm",
+            start_scaling_init="random-signs",
+            start_scaling_init_chunks=chunks,
+        )
+        self.last = LinearEnsemble(width, outputs, k=members)
         # Zero at first: the first steps learn from the rows, not undo a random function.
-        self.last = nn.Parameter(torch.zeros(members, width, 1))
-        self.last_bias = nn.Parameter(torch.zeros(members, 1, 1))
-        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.last.weight)
 
-    def start_at(self, rate: float) -> None:
-        """Begin from the base rate, so that no epoch is spent on finding it."""
-        nn.init.constant_(self.last_bias, torch.logit(torch.tensor(rate), eps=1e-4).item())
+    def start_at(self, outputs: Tensor) -> None:
+        """Begin from what fits best without features, so that no epoch is spent on finding it."""
+        self.last.bias.data.copy_(outputs.expand_as(self.last.bias))
 
     def forward(self, positions: Tensor, codes: Tensor) -> Tensor:
-        """Logits of every member."""
+        """Raw outputs of every member."""
         inputs = [self.numbers(positions)]
         inputs += [table(codes[:, i]) for i, table in enumerate(self.categories)]
-        hidden = self.dropout(self.first(torch.cat(inputs, dim=1)).relu())
-        hidden = hidden.view(-1, self.members, self.width).transpose(0, 1)
-        hidden = self.dropout(torch.baddbmm(self.second_bias, hidden, self.second).relu())
-        return torch.baddbmm(self.last_bias, hidden, self.last).squeeze(-1).T
+        same = torch.cat(inputs, dim=1)[:, None].expand(-1, self.members, -1)
+        return self.last(self.hidden(same))
 
-    def log_odds(self, positions: Tensor, codes: Tensor) -> Tensor:
-        """The average that is predicted, shape [rows]: members' mean probability, linear path."""
-        members = self(positions, codes).sigmoid().mean(dim=1).logit(eps=1e-6)
-        return members + self.linear_share * (self.linear(positions, codes) - members)
+    def output(self, task: Task, positions: Tensor, codes: Tensor, shared: Tensor) -> Tensor:
+        """What is predicted, shape [rows, outputs]: members' mean prediction, both paths."""
+        members = task.averaged(self(positions, codes))
+        mixed = members + self.linear_share * (self.linear(positions, codes) - members)
+        return mixed + self.level(shared)

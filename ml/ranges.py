@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.schema import is_numeric
+from ml.column_types import is_numeric
 
 LEVELS = 12  # most frequent ones that are named
 LONGEST = 60  # characters of a level

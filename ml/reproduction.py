@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-TOLERANCE = 1e-2  # of a probability
+TOLERANCE = 1e-2  # of a probability; of a number, of two standard deviations
 
 
 class Outcome(StrEnum):
@@ -46,7 +46,8 @@ class Reproduction:
     trained: hashes of weights and predictions, of the registered model and of the retrained one.
     build: what the bits depend on beside data and settings.
     partitions: those whose rows are not those that were trained on, as `table day`.
-    difference: the largest absolute one between both models' probabilities of `rows` rows.
+    difference: the largest absolute one between both models' predictions of `rows` rows, in units
+    of the task (`ml.task.Task.unit_of`).
     """
 
     model: str

@@ -2,21 +2,21 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.types as kinds
 
+from ml.column_types import is_numeric, is_text
 from ml.errors import SchemaError
-
-TASKS = ("binary",)
-
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+from ml.task import Floats, Task, labels_of, task_of
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of one model: grain (entity, time), label, and features in the table's order."""
+    """The columns of one model: grain (entity, time), label, and features in the table's order.
+
+    task: `binary`, `multiclass` or `regression`; classes: names of those of `multiclass`.
+    """
 
     entity: str
     time: str
@@ -24,12 +24,17 @@ class Schema:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     task: str = "binary"
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise SchemaError(f"task {self.task!r} is not supported yet: use one of {TASKS}")
+        task_of(self.task, self.classes)
         if not self.features:
             raise SchemaError(f"no feature is left beside {self.keys}: exclude fewer columns")
+
+    @cached_property
+    def target(self) -> Task:
+        """What is predicted, on the scale of the label itself."""
+        return task_of(self.task, self.classes)
 
     @property
     def keys(self) -> tuple[str, str, str]:
@@ -51,6 +56,7 @@ class Schema:
         label: str,
         exclude: Collection[str] = (),
         task: str = "binary",
+        classes: tuple[str, ...] = (),
     ) -> "Schema":
         """Read the features off a table's schema.
 
@@ -69,22 +75,12 @@ class Schema:
                     f"column {field.name!r} has type {field.type}, which is neither number nor "
                     "text: cast it in dbt, or name it under features.exclude"
                 )
-        return cls(entity, time, label, numeric, categorical, task)
+        return cls(entity, time, label, numeric, categorical, task, classes)
 
     def labels(self, table: pa.Table) -> Floats:
-        """Labels 0.0 or 1.0, shape [rows]; raises SchemaError for any other value."""
+        """Labels as `target` has them, float64 of shape [rows]; raises SchemaError for others."""
         self.require(table, (self.label,))
-        column = table[self.label]
-        if not is_numeric(column.type):
-            raise SchemaError(f"label {self.label!r} has type {column.type}: use integer 0 and 1")
-        values = column.cast(pa.float64()).to_numpy()
-        wrong = ~np.isin(values, (0.0, 1.0))
-        if wrong.any():
-            raise SchemaError(
-                f"label {self.label!r} is neither 0 nor 1 in {int(wrong.sum())} of {len(values)} "
-                f"rows, the first is {values[wrong][0]}: leave out rows that have not matured"
-            )
-        return values
+        return labels_of(self.target, table[self.label], self.label)
 
     def require(self, table: pa.Table, names: Collection[str]) -> None:
         """Raise SchemaError unless `table` has each column once, with a type that fits."""
@@ -104,15 +100,3 @@ class Schema:
                     f"column {name!r} has type {type_}, the model was trained on a {kind} column: "
                     "restore its type, or train a new version"
                 )
-
-
-def is_numeric(type_: pa.DataType) -> bool:
-    """Whether a type is read as a number: integers, floats, decimals and booleans."""
-    checks = (kinds.is_integer, kinds.is_floating, kinds.is_decimal, kinds.is_boolean)
-    return any(check(type_) for check in checks)
-
-
-def is_text(type_: pa.DataType) -> bool:
-    """Whether a type is read as a category: strings, plain or as a dictionary."""
-    plain = type_.value_type if kinds.is_dictionary(type_) else type_
-    return kinds.is_string(plain) or kinds.is_large_string(plain) or kinds.is_string_view(plain)

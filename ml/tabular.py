@@ -6,18 +6,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from ml.determinism import deterministic
 from ml.errors import ArtifactError
 from ml.network import Network
 from ml.preprocessing import Encoded, Preprocessing
-from ml.schema import Floats, Schema
+from ml.schema import Schema
+from ml.task import Floats, Task, task_of
 from ml.temperature import IDENTITY, Calibration
 
-FORMAT = 2  # of the artifact; raise it when an older one can no longer be read
+FORMAT = 3  # of the artifact; raise it when an older one can no longer be read
 BATCH_ROWS = 16_384  # bounds memory while scoring, whatever the table's length
 
 
@@ -36,7 +37,8 @@ class TrainConfig:
 
     seed: int = 7
     threads: int = 1  # 10 s for 100,000 rows; a second one waits where the machine is busy
-    epochs: int = 5
+    workers: int = 1  # processes that train together (`ml.distributed`) and share the threads
+    epochs: int = 6
     patience: int = 2
     stop_after: int | None = None
     calibration: Calibration = IDENTITY
@@ -44,26 +46,33 @@ class TrainConfig:
     least_batch_rows: int = 128
     batches: int = 60  # wanted in an epoch, within the batch sizes above
     learning_rate: float = 2e-3
-    weight_decay: float = 0.3
-    dropout: float = 0.2
-    members: int = 4
+    weight_decay: float = 3e-4
+    dropout: float = 0.1
+    members: int = 8
     width: int = 64
     embedding: int = 4
     bins: int = 8
     min_level_rows: int = 20
     inverse_ridge: float = 0.1  # rows of one entity repeat each other: 1.0 overfits
     linear_rows: int = 15_000
+    level_ridge: float = 4.0  # of days; about thirty of them weigh as much
+
+    @property
+    def worker_threads(self) -> int:
+        """What each worker gets of the threads."""
+        return max(1, self.threads // self.workers)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """Read back `asdict`."""
-        return cls(**{**values, "calibration": Calibration(**values["calibration"])})
+        return cls(**{**values, "calibration": Calibration.from_dict(values["calibration"])})
 
 
 @dataclass(frozen=True)
 class TabularModel:
     """A network with all that scoring needs; `epochs_run` is what a refit repeats."""
 
+    task: Task
     preprocessing: Preprocessing
     network: Network
     calibration: Calibration
@@ -71,10 +80,11 @@ class TabularModel:
     epochs_run: int
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows]; raises SchemaError for a changed table."""
+        """Predictions of the task; raises SchemaError for a changed table."""
         encoded = self.preprocessing.transform(table)
         with deterministic(self.config.seed, self.config.threads):
-            return self.calibration.apply(raw_probabilities(self.network, encoded))
+            raw = raw_predictions(self.network, self.task, encoded)
+            return self.calibration.apply(self.task, raw)
 
     @property
     def schema(self) -> Schema:
@@ -126,16 +136,20 @@ class TabularModel:
             "config": asdict(self.config),
             "preprocessing": self.preprocessing.to_dict(),
         }
+        if self.task.scale:
+            values["scale"] = self.task.scale
         return json.dumps(values, indent=1)
 
     @classmethod
     def _from_metadata(cls, values: dict[str, Any]) -> "TabularModel":
         preprocessing = Preprocessing.from_dict(values["preprocessing"])
         config = TrainConfig.from_dict(values["config"])
+        schema = preprocessing.schema
         return cls(
+            task_of(schema.task, schema.classes, values.get("scale")),
             preprocessing,
             build_network(preprocessing, config),
-            Calibration(**values["calibration"]),
+            Calibration.from_dict(values["calibration"]),
             config,
             values["epochs_run"],
         )
@@ -146,6 +160,8 @@ def build_network(preprocessing: Preprocessing, config: TrainConfig) -> Network:
     return Network(
         preprocessing.bins,
         preprocessing.cardinalities,
+        len(preprocessing.of_days),
+        outputs=preprocessing.schema.target.outputs,
         members=config.members,
         width=config.width,
         embedding=config.embedding,
@@ -153,10 +169,15 @@ def build_network(preprocessing: Preprocessing, config: TrainConfig) -> Network:
     )
 
 
-def raw_probabilities(network: Network, rows: Encoded) -> Floats:
-    """Probability of label 1 before calibration, shape [rows]."""
+def raw_predictions(network: Network, task: Task, rows: Encoded) -> Floats:
+    """Predictions before calibration."""
+    return task.predictions(raw_output(network, task, rows))
+
+
+def raw_output(network: Network, task: Task, rows: Encoded) -> Tensor:
+    """The network's output, shape [rows, outputs], on the CPU."""
     network.eval()
+    parts = (rows.positions, rows.codes, rows.shared)
     with torch.inference_mode():
-        batches = zip(rows.positions.split(BATCH_ROWS), rows.codes.split(BATCH_ROWS), strict=True)
-        means = [network.log_odds(*batch).sigmoid().numpy() for batch in batches]
-    return np.concatenate(means).astype(np.float64)
+        batches = zip(*(part.split(BATCH_ROWS) for part in parts), strict=True)
+        return torch.cat([network.output(task, *batch).cpu() for batch in batches])

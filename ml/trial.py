@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Differences:
-    """Loss of the new version minus that of the one before it, in nats; all of shape [rows]."""
+    """Loss of the new version minus that of the one before it, all of shape [rows]."""
 
     day: np.ndarray[Any, Any]
     entity: np.ndarray[Any, Any]
@@ -110,7 +110,7 @@ def rule(
         return Ruling(False, "not worse with confidence", looks)
     return Ruling(
         True,
-        f"the loss of {worse.days} days up to {worse.last} is worse by {worse.mean:.4f} nats a "
+        f"the loss of {worse.days} days up to {worse.last} is worse by {worse.mean:.4f} a "
         f"row, at least {worse.lower_bound:.4f} with {1 - level:.1%} confidence",
         looks,
     )

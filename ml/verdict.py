@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ml.task import BINARY, Task, words
+
 
 @dataclass(frozen=True)
 class GatePolicy:
-    """Limits; gains and slice losses are shares of the reference's log loss.
+    """Limits; gains and slice losses are shares of the reference's mean loss.
 
     A slice is refused when it is worse by more than `slice_loss` and that it is worse at all is
     sure at 1 - `slice_alpha`: with many small slices one is always worse by chance.
@@ -45,9 +47,9 @@ class Check:
 class Verdict:
     """The decision about the best candidate, with every check.
 
-    `gain` is a share of the log loss of `reference`, the strongest model it has to beat;
-    `lower_bound` a mean difference to it in nats. All four are None where the evidence was not good
-    enough to compare.
+    `gain` is a share of the mean loss of `reference`, the strongest model it has to beat;
+    `lower_bound` a mean difference to it in the loss's unit. All four are None where the evidence
+    was not good enough to compare.
     """
 
     promote: bool
@@ -73,12 +75,13 @@ class Verdict:
         reference: str,
         gain: float,
         lower_bound: float,
+        task: Task = BINARY,
     ) -> "Verdict":
         """Promote when no check failed."""
         failed = tuple(str(check) for check in checks if not check.passed)
         won = (
-            f"recipe {candidate}: log loss {gain:.2%} below {reference}'s, at least "
-            f"{lower_bound:.5f} nats per row",
+            f"recipe {candidate}: {words(task.metric)} {gain:.2%} below {reference}'s, at least "
+            f"{lower_bound:.5f} {task.unit} per row",
         )
         compared = (candidate, reference, gain, lower_bound)
         return cls(not failed, failed or won, tuple(checks), *compared)

@@ -13,9 +13,10 @@ from ml.accepted import Accepted
 from ml.alarm import AlarmState, DayLoss, LossAlarmPolicy, performance
 from ml.calibration import Table
 from ml.incident import Extremes, Finding, day_incidents, incidents
-from ml.known import PREDICTION, Known
+from ml.known import Known
 from ml.merging import merge_tables
 from ml.sketch import ColumnSketch
+from ml.task import Task
 
 Days = Mapping[date, Table]
 INCIDENTS = "incidents"  # the check that data incidents fail
@@ -49,12 +50,16 @@ class Seen:
     features: Days
     live: Days
     labels: Days
-    unlabelled: Mapping[date, ColumnSketch]
+    unlabelled: Days
     losses: Sequence[DayLoss]
 
 
 def checks(
-    known: Known, seen: Seen, findings: Sequence[Finding], accepted: Sequence[Accepted] = ()
+    task: Task,
+    known: Known,
+    seen: Seen,
+    findings: Sequence[Finding],
+    accepted: Sequence[Accepted] = (),
 ) -> tuple[Check, ...]:
     """Ask every alarm, and say whether the data are broken.
 
@@ -68,7 +73,9 @@ def checks(
         _check("prediction", feature_alarm.check(known.prediction, seen.live)),
         _check("label", label),
         _check("performance", performance(seen.losses, LossAlarmPolicy(), known.judged)),
-        _check("estimated_performance", estimated.check(known.expected_loss, seen.unlabelled)),
+        _check(
+            "estimated_performance", estimated.check(task, known.expected_loss, seen.unlabelled)
+        ),
         _incident_check(findings, accepted),
     )
 
@@ -89,15 +96,16 @@ def broken(known: Known, days: Days) -> dict[date, list[Finding]]:
     return found
 
 
-def sound(days: Days, broken: Mapping[date, Sequence[Finding]]) -> dict[date, Table]:
+def sound(task: Task, days: Days, broken: Mapping[date, Sequence[Finding]]) -> dict[date, Table]:
     """Return what of the days may be compared: odd predictions leave the features what they are."""
+    predicted = set(task.columns)
     kept: dict[date, Table] = {}
     for day, table in days.items():
         columns = {finding.column for finding in broken.get(day, ())}
-        if columns == {PREDICTION}:
-            kept[day] = {name: sketch for name, sketch in table.items() if name != PREDICTION}
-        elif not columns:
+        if not columns:
             kept[day] = dict(table)
+        elif columns <= predicted:
+            kept[day] = {name: sketch for name, sketch in table.items() if name not in predicted}
     return kept
 
 
@@ -119,8 +127,13 @@ def broken_together(known: Known, days: Days, told: Sequence[Finding]) -> tuple[
 
 def reference_of(known: Known, table: Table) -> dict[str, ColumnSketch]:
     """Return what a table is compared with; a day may well have no predictions yet."""
-    scores = known.prediction.reference if PREDICTION in table else {}
-    return {**known.features.reference, **scores}
+    predicted = known.prediction.reference
+    return {**known.features.reference, **{n: s for n, s in predicted.items() if n in table}}
+
+
+def predictions_of(task: Task, table: Table) -> dict[str, ColumnSketch]:
+    """Return the sketches of a day's predictions, none where it has not been scored."""
+    return {name: table[name] for name in task.columns if name in table}
 
 
 def extremes_of(known: Known) -> Extremes:

@@ -66,11 +66,14 @@ class Decision(BaseModel):
 
 
 class Served(BaseModel):
-    """What was predicted on the day, by which version; loss once `matures` is over."""
+    """What was predicted on the day, by which version; loss once `matures` is over.
+
+    mean_prediction: by column of predictions, of which several classes have one each.
+    """
 
     rows: int
     version: int | None
-    mean_prediction: float | None
+    mean_prediction: dict[str, float] | None
     matures: date
     mean_loss: float | None
     shadow: int | None
@@ -199,13 +202,16 @@ def _served(lake: Lake, model: MlModel, day: date) -> Served:
     if not store.exists(lake, store.predictions(model)):
         return Served(**{**empty, "rows": 0, "matures": matures})
     time = quoted(model.time)
+    means = ", ".join(f"avg({quoted(name)}) as {quoted(name)}" for name in model.target.columns)
     scored = lake.rows(
-        f"""select count(*) as rows, max(version) as version, avg(prediction) as mean_prediction
+        f"""select count(*) as rows, max(version) as version, {means}
         from {quoted("ml", store.predictions(model))} where {time} = ?""",
         [day],
     )[0]
     measured = _measured(lake, model, day)
-    return Served(**{**empty, **scored, "matures": matures, **measured})
+    found = {name: scored.pop(name) for name in model.target.columns}
+    given = {"mean_prediction": found if scored["rows"] else None}
+    return Served(**{**empty, **scored, **given, "matures": matures, **measured})
 
 
 def _measured(lake: Lake, model: MlModel, day: date) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import cli_models
 import cli_replay
 from errors import LeewayError, SetupError
 from ml.errors import ModelError
+from ml.progress import TERMINAL
 from simulation.run import Summary
 from simulation.shop import Drift
 
@@ -26,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(cli_deliveries.commands)
 app.add_typer(cli_models.commands)
 app.add_typer(cli_replay.commands)
-out, err = Console(), Console(stderr=True)
+out, err = Console(), TERMINAL
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]

@@ -56,7 +56,7 @@ def replay(
     if as_json:
         out.print_json(json.dumps(to_dict(done, plan.estimator), default=_text))
     else:
-        _show(title, done)
+        _show(title, done, world.schema.target.unit)
     if html:
         html.write_text(page(title, done))
 
@@ -79,10 +79,11 @@ def _require_place(html: Path | None) -> None:
         raise SetupError(f"--html {html} cannot be written: name a file in a folder that exists")
 
 
-def _show(title: str, outcomes: list) -> None:
+def _show(title: str, outcomes: list, unit: str) -> None:
     from ml.replay.table import HEADINGS, rows, since
 
-    table = Table(*HEADINGS, title=title, caption=f"loss since {since(outcomes)}, nats a row")
+    caption = f"loss since {since(outcomes)}, {unit} a row"
+    table = Table(*HEADINGS, title=title, caption=caption)
     for row in rows(outcomes):
         table.add_row(*row)
     out.print(table)

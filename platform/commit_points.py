@@ -14,6 +14,7 @@ POINTS = {
     "features-written": "dbt has written a table's days, its tests have not run",
     "features-built": "dbt has finished, Dagster does not know",
     "training-set-kept": "the manifest is kept, nothing is trained",
+    "epoch-told": "MLflow has an epoch's losses, its weights are in the checkpoint only",
     "candidate-logged": "MLflow has the candidate's files, no version names them",
     "candidate-registered": "MLflow has the candidate's version, the ledger has no row",
     "candidate-kept": "the ledger has the candidate, nothing is evaluated",

@@ -10,10 +10,11 @@ from datetime import date
 from typing import Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from declared_base import Declared, Positive
 from declared_learning import Gate, Retrain, Train, Trial
+from ml.task import METRICS, Task, task_of
 
 DATA_TYPES = {
     "varchar": "string",
@@ -144,11 +145,27 @@ class Features(Declared):
 
 
 class Label(Declared):
-    """The labels table; `horizon_days` is how long a label takes to mature."""
+    """The labels table; `horizon_days` is how long a label takes to mature.
+
+    classes: of a multiclass label, in the order in which their probabilities are told.
+    """
 
     table: str
     column: str
     horizon_days: Positive
+    classes: tuple[str, ...] = ()
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def distinct_text_or_integers(cls, value: Any) -> tuple[str, ...]:
+        """They are compared as text, and name columns, which know no capitals."""
+        known = [each for each in value if type(each) in (str, int)]
+        if len(known) < len(value) or len({str(each).lower() for each in known}) < len(value):
+            raise ValueError(
+                "name each class once, as text or an integer; capitals do not tell two apart, and "
+                "YAML reads yes and no as true and false: quote them"
+            )
+        return tuple(map(str, known))
 
 
 class Drift(Declared):
@@ -160,16 +177,28 @@ class Drift(Declared):
 class Meta(Declared):
     """`config.meta.model` of an exposure."""
 
-    task: Literal["binary"]
+    task: Literal["binary", "multiclass", "regression"]
     entity: str
     time: str
     features: Features
     label: Label
     train: Train = Train()
-    gate: Gate = Gate()
+    gate: Gate = Field(default=Gate(), validate_default=True)
     drift: Drift = Drift()
     retrain: Retrain = Retrain()
     trial: Trial = Trial()
+
+    @field_validator("gate")
+    @classmethod
+    def metric_of_the_task(cls, value: Gate, info: ValidationInfo) -> Gate:
+        """Fill in what the task is judged by; another one is refused by `declared`."""
+        metric = value.metric or METRICS.get(info.data.get("task", ""))
+        return value.model_copy(update={"metric": metric})
+
+    @property
+    def target(self) -> Task:
+        """What is predicted."""
+        return task_of(self.task, self.label.classes)
 
 
 class MlModel(Meta):

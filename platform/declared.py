@@ -16,6 +16,7 @@ from declared_values import meta_of, parse
 from errors import DeclarationError
 from ml.errors import EstimatorError
 from ml.own_estimator import require
+from ml.task import METRICS, MULTICLASS
 
 
 def declared(manifest: Mapping[str, Any]) -> Declaration:
@@ -46,6 +47,7 @@ def _model(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> MlModel:
             fix = f"{choose(table, tables)}; the exposure's depends_on must name it with ref()"
             raise DeclarationError(file, f"{prefix}.{key}", table, fix)
         _require_columns(tables[table], columns, file, f"{prefix}.{key}")
+    _require_task(meta, file, prefix)
     _require_estimators(meta, file, prefix)
     _require_one_horizon(meta, tables[meta.label.table], file, prefix)
     slices = {"gate.slices": meta.gate.slices}
@@ -88,6 +90,17 @@ def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
     lineage = (unique_id, *upstream(manifest, unique_id, "model."))
     checksums = sorted(manifest["nodes"][node]["checksum"]["checksum"] for node in lineage)
     return md5(",".join(checksums).encode(), usedforsecurity=False).hexdigest()
+
+
+def _require_task(meta: Meta, file: str, prefix: str) -> None:
+    """What a task needs of the label and the gate, and what it cannot take."""
+    several, classes = meta.task == MULTICLASS, meta.label.classes
+    if (len(classes) < 2) if several else classes:
+        fix = f"task is {meta.task}: list the label's values, two or more, for {MULTICLASS} only"
+        raise DeclarationError(file, f"{prefix}.label.classes", list(classes), fix)
+    if meta.gate.metric != METRICS[meta.task]:
+        fix = f"{meta.task} is judged by {METRICS[meta.task]}: leave the key out"
+        raise DeclarationError(file, f"{prefix}.gate.metric", meta.gate.metric, fix)
 
 
 def _require_estimators(meta: Meta, file: str, prefix: str) -> None:

@@ -13,6 +13,7 @@ class Train(Declared):
 
     estimator: built in, or one's own as `package.module:factory` (`ml.estimators`).
     earlier_estimators: one's own that versions were made by which may still be live.
+    workers: processes that train one model together (`ml.distributed`).
     """
 
     window_days: Positive = 180
@@ -22,6 +23,7 @@ class Train(Declared):
     estimator: str = "tabular"
     earlier_estimators: tuple[str, ...] = ()
     seed: int = 7
+    workers: Positive = 1
 
     @property
     def declared(self) -> tuple[str, ...]:
@@ -41,9 +43,9 @@ class Train(Declared):
 
 
 class Gate(Declared):
-    """What a candidate is judged by before it goes live."""
+    """What a candidate is judged by before it goes live; metric: by default that of the task."""
 
-    metric: Literal["log_loss"] = "log_loss"
+    metric: Literal["log_loss", "squared_error"] | None = None
     test_days: Positive = 14
     min_rows: Positive = 500
     slices: tuple[str, ...] = ()

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from declaration import MlModel
-from examples import labelled
+from examples import labelled, schema
 from lifecycle import store
 from lifecycle.champions import history_of
-from ml.evaluation import row_log_loss
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Mean log loss per row of the live model, and of the one before it, had it stayed."""
+    """Mean loss per row of the live model, and of the one before it, had it stayed."""
 
     days: int
     live: float
@@ -66,10 +65,8 @@ def compare(
     if not found:
         return None
     rows = labelled(lake, model, [row["day"] for row in found])
-    labels = rows[model.label.column].cast("double").to_numpy()
-    stayed = row_log_loss(
-        labels, registry.load(model.name, version, model.train.declared).predict(rows)
-    )
+    predictions = registry.load(model.name, version, model.train.declared).predict(rows)
+    stayed = model.target.losses(schema(model, rows).labels(rows), predictions)
     count = sum(row["rows"] for row in found)
     live = sum(row["rows"] * row["mean_loss"] for row in found) / count
     return Losses(len(found), live, float(stayed.mean()))

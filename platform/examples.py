@@ -69,6 +69,7 @@ def schema(model: MlModel, rows: pa.Table) -> Schema:
         label=model.label.column,
         exclude=model.features.exclude,
         task=model.task,
+        classes=model.label.classes,
     )
 
 

@@ -95,7 +95,9 @@ def served(day: Served, of: date) -> list[tuple[str, str]]:
     """Return what was predicted and how good it was."""
     if not day.rows:
         return [("predictions", "none"), ("loss", "none")]
-    told = f"{day.rows:,} by version {day.version}, mean {day.mean_prediction:.4f}"
+    means = (day.mean_prediction or {}).items()
+    told = f"{day.rows:,} by version {day.version}, mean "
+    told += ", ".join(f"{name} {value:.4f}" for name, value in means)
     if day.mean_loss is None:
         return [("predictions", told), ("loss", f"labels of {of} mature on {day.matures}")]
     loss = f"{day.mean_loss:.4f}"

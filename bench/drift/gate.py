@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from bench.drift.results import keep
 from bench.drift.shops import HORIZON, Rows, models, simulate, true_weights, worse_by
+from bench.results import DRIFT_RESULTS
 from ml import splits
 from ml.evidence import Evidence, Learned, Scored
 from ml.gate import decide
@@ -72,7 +72,7 @@ def main(
     share: Annotated[float, typer.Option(help="Of the decisions, for a quick look.")] = 1.0,
 ) -> None:
     """Run every scenario and keep the counts."""
-    keep("gate", [asdict(count) for count in measured(seed, share)])
+    DRIFT_RESULTS.keep("gate", [asdict(count) for count in measured(seed, share)])
 
 
 def measured(seed: int, share: float) -> Iterator[Count]:

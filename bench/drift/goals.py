@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from bench.drift.policies import ABRUPT, CLAIRVOYANT, DAYS
+from bench.tables import Row, row
 
 Kept = dict[str, Any]
-Row = list[str]
 USUAL = "1000/0.06/0.5"
 YEAR = 365
 BENIGN = ("null", "benign shift")
@@ -26,11 +26,6 @@ def goals(parts: dict[str, Kept]) -> Iterator[Row]:
         yield row("materially worse deployments", "0 in 500", f"{worse} in {asked}", worse == 0)
     if "speed" in parts:
         yield from _speed(parts["speed"]["found"])
-
-
-def row(measure: str, goal: str, figure: str, met: bool) -> Row:
-    """One line of the table."""
-    return [measure, goal, figure, "met" if met else "**missed**"]
 
 
 def of(found: list[Kept], streams: tuple[str, ...], delay: int, policy: str) -> list[Kept]:

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.drift.real import shop
-from bench.drift.results import keep
+from bench.results import DRIFT_RESULTS
 from ml.replay.plan import Plan
 from ml.replay.replay import run
 from ml.replay.world import World
@@ -142,7 +142,7 @@ def main() -> None:
     drifts = []
     for found in of_drifts(*shop()):
         drifts.append(asdict(found))
-        keep("injected", drifts, sum(each["seconds"] for each in drifts) / 60)
+        DRIFT_RESULTS.keep("injected", drifts, sum(each["seconds"] for each in drifts) / 60)
 
 
 def _with(rows: pa.Table, name: str, values: object) -> pa.Table:

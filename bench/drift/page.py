@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from bench.drift import plots
 from bench.drift.goals import Kept, goals, mean, of, regret
 from bench.drift.policies import CLAIRVOYANT, POLICIES
-from bench.drift.results import ROOT, kept
+from bench.results import DRIFT_RESULTS, ROOT
+from bench.tables import GOAL_HEADS, stamps, table
 
 OUT = ROOT / "docs"
 PARTS = {
@@ -62,22 +63,13 @@ same days are false or the shop's own.
 
 def main() -> None:
     """Write the page and the plots."""
-    parts = {name: found for name in PARTS if (found := kept(name))}
-    sections = [HEAD, _stamps(parts), "## Goals\n", table(GOAL_HEADS, list(goals(parts)))]
+    parts = {name: found for name in PARTS if (found := DRIFT_RESULTS.kept(name))}
+    sections = [HEAD, stamps(PARTS, parts), "## Goals\n", table(GOAL_HEADS, list(goals(parts)))]
     for name, section in SECTIONS.items():
         if name in parts:
             sections += section(parts[name]["found"])
     (OUT / "benchmarks-drift.md").write_text("\n".join(sections))
     plots.draw(parts, OUT / "images")
-
-
-GOAL_HEADS = ["measure", "goal", "measured", ""]
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def delay(found: Kept | None) -> list[str]:
@@ -86,18 +78,6 @@ def delay(found: Kept | None) -> list[str]:
         return ["", "", ""]
     quantiles = ["-" if found[q] is None else f"{found[q]:.0f}" for q in ("median", "p90")]
     return [*quantiles, f"{found['missed']:.1%}"]
-
-
-def _stamps(parts: dict[str, Kept]) -> str:
-    rows = []
-    for name, what in PARTS.items():
-        if found := parts.get(name):
-            spent = found["cpu_minutes"]
-            minutes = "not kept" if spent is None else f"{spent:.0f}"
-            rows.append([what, found["commit"], found["machine"], minutes])
-        else:
-            rows.append([what, "not measured", "", ""])
-    return table(["part", "commit", "machine", "CPU minutes"], rows)
 
 
 def _years(found: Kept) -> Iterator[str]:

@@ -21,7 +21,7 @@ from rich.console import Console
 from scipy.special import expit
 
 from bench.drift import clairvoyant
-from bench.drift.results import keep, kept, stamp
+from bench.results import DRIFT_RESULTS
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
 from ml.replay.replay import run, span
@@ -119,7 +119,10 @@ def main(
     add: Annotated[bool, typer.Option(help="only what no code has measured yet")] = False,
 ) -> None:
     """Replay every stream, delay, seed and policy, and keep what came of it."""
-    now, before = stamp(), kept("policies") or {"found": [], "cpu_minutes": 0.0}
+    now, before = (
+        DRIFT_RESULTS.stamp(),
+        DRIFT_RESULTS.kept("policies") or {"found": [], "cpu_minutes": 0.0},
+    )
     asked = policy or (*POLICIES, CLAIRVOYANT)
     found = [
         each
@@ -139,7 +142,7 @@ def main(
     for outcome in in_processes(jobs):
         found.append({**asdict(outcome), "code": now["code"], "commit": now["commit"]})
         spent += outcome.seconds / 60
-        keep("policies", found, spent)
+        DRIFT_RESULTS.keep("policies", found, spent)
         Console(stderr=True).print(outcome)
 
 

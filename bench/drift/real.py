@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import date
 from time import perf_counter
 
-from bench.drift.results import keep
+from bench.results import DRIFT_RESULTS
 from ml.replay.outcome import Outcome
 from ml.replay.plan import Plan
 from ml.replay.replay import replay, span
@@ -48,4 +48,4 @@ def of_years(world: World, plan: Plan) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    keep("real", of_years(*shop()))
+    DRIFT_RESULTS.keep("real", of_years(*shop()))

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 import ledger
-from bench.drift.results import keep
+from bench.results import DRIFT_RESULTS
 from lifecycle import sketches
 from ml.calibration import calibrate
 from ml.drift import measure
@@ -135,4 +135,4 @@ def whole_check(lake: Lake, source: sketches.Source, days: list[date]) -> None:
 
 
 if __name__ == "__main__":
-    keep("speed", vars(measured()))
+    DRIFT_RESULTS.keep("speed", vars(measured()))

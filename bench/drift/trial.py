@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from bench.drift.results import keep
+from bench.results import DRIFT_RESULTS
 from ml.evaluation import row_log_loss
 from ml.schema import Floats
 from ml.trial import Differences, Trial, look, rule
@@ -83,7 +83,7 @@ def main(
             "rules": {key: float(np.mean([v[key] for v in verdicts])) for key in verdicts[0]},
             "added": float(np.mean([each.worse.mean() for each in found])),
         }
-    keep("trial", {"trials": trials, "customers": entities, "shares": shares})
+    DRIFT_RESULTS.keep("trial", {"trials": trials, "customers": entities, "shares": shares})
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from bench.drift.alarms import (
 )
 from bench.drift.faults import FAULTS, false_incidents, found
 from bench.drift.peers import RULES, Peers
-from bench.drift.results import keep
 from bench.drift.streams import Stream
+from bench.results import DRIFT_RESULTS
 
 FIRST_SEED = 1000  # none of those that the alarm's constants were chosen on
 SIZES, COLUMNS = (0.15, 0.3, 0.5), (1, 3, 12)
@@ -43,7 +43,7 @@ def main(seeds: Annotated[int, typer.Option(min=1)] = 10) -> None:
     for world in WORLDS:
         name = "/".join(map(str, world))
         results["worlds"][name] = of_stream([Stream(seed, *world) for seed in chosen])
-        keep("years", results)
+        DRIFT_RESULTS.keep("years", results)
 
 
 def of_stream(streams: list[Stream]) -> dict:

@@ -49,7 +49,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class DayLoss:
-    """Loss of the live model on a day's rows, in nats a row."""
+    """Mean loss of the live model on a day's rows."""
 
     day: date
     version: int

@@ -20,7 +20,7 @@ STYLE = """body{font:15px sans-serif;margin:2em;max-width:75em}td,th{padding:.2e
 text-align:right}td:first-child,th:first-child,.why{text-align:left}
 tr:nth-child(even){background:#eee}"""
 NOTE = (
-    "Loss is the mean log loss a row of what was live, since {since}, the first day on which every "
+    "Loss is the mean loss a row of what was live, since {since}, the first day on which every "
     "policy had a model. Worse are deployments that lost at least 1 % for sure against the model "
     "before them on their first 28 days. An alarm is confirmed where a training found a better "
     "model while it was up; delay is the median of days from the beginning of what it is about."
@@ -60,7 +60,7 @@ def _plots(outcomes: Sequence[Outcome], begin: date) -> str:
         days = [training.as_of for training in outcome.trainings]
         seconds = np.cumsum([training.seconds for training in outcome.trainings])
         spent.step(_dates([begin, *days]), [0, *seconds], where="post", label=outcome.policy)
-    loss.set_ylabel(f"log loss, mean of {SMOOTHED} days")
+    loss.set_ylabel(f"loss a row, mean of {SMOOTHED} days")
     loss.set_title("Loss of what was live; a dot is a new model, a cross an alarm")
     spent.set_ylabel("CPU seconds of trainings")
     for axes in (loss, spent):

@@ -19,7 +19,7 @@ def since(outcomes: Sequence[Outcome]) -> date:
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
-    """One row per policy, under `HEADINGS`; losses in nats a row, delays in days."""
+    """One row per policy, under `HEADINGS`; losses a row, delays in days."""
     begin = since(outcomes)
     idle = next((o.mean_loss(begin) for o in outcomes if o.policy == "never"), None)
     return [_row(outcome, outcome.mean_loss(begin), idle) for outcome in outcomes]

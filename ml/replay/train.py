@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from ml import gate, splits
@@ -20,8 +19,8 @@ from ml.recipes import Recipe
 from ml.replay.plan import Plan
 from ml.replay.version import Version
 from ml.replay.world import World
-from ml.schema import Floats
 from ml.splits import Parts, Split
+from ml.task import Floats, Task
 from ml.tracker import NoTracker
 
 
@@ -75,7 +74,7 @@ def judge(
     losses = day_losses(test, world.schema, predictions)
     version = refit(world, plan, as_of, recipe, gated, number)
     version = replace(version, judged=losses, let_in_for=since)
-    agrees = gate.refit_agrees(predictions, version.model.predict(test))
+    agrees = gate.refit_agrees(world.schema.target, predictions, version.model.predict(test))
     if agrees.passed:
         return Judged(recipe.name, version, why)
     why = f"{why}; {agrees}, so what was judged goes live"
@@ -152,7 +151,8 @@ def _evidence(
     if rival is None and test.num_rows:
         first = next(iter(parts))
         found = fit_baselines(parts[first], world.schema, plan.config)
-        baselines = {n: scored(found[n].predict(test), what[first]) for n in gate.FIRST_MODEL_BEATS}
+        beaten = gate.first_model_beats(world.schema.target)
+        baselines = {n: scored(found[n].predict(test), what[first]) for n in beaten}
     return Evidence.of(
         test,
         world.schema,
@@ -161,15 +161,18 @@ def _evidence(
         candidates={name: scored(values, what[name]) for name, values in predictions.items()},
         champion=scored(rival.model.predict(test), Learned(rival.as_of)) if rival else None,
         first=rival is None,
-        reload_differences={n: _reloaded(plan, fitted[n], test, v) for n, v in predictions.items()},
+        reload_differences={
+            n: _reloaded(world.schema.target, plan, fitted[n], test, v)
+            for n, v in predictions.items()
+        },
         baselines=baselines,
         slices=plan.slices,
     )
 
 
-def _reloaded(plan: Plan, model: Fitted, test: pa.Table, given: Floats) -> float:
+def _reloaded(task: Task, plan: Plan, model: Fitted, test: pa.Table, given: Floats) -> float:
     """Return the largest difference of the predictions after saving and loading."""
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         again = estimator(plan.estimator).load(Path(folder)).predict(test)
-    return float(np.abs(again - given).max(initial=0.0))
+    return task.difference(given, again)

@@ -5,17 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 
 from ml.alarm import DayLoss
 from ml.calibration import Table
 from ml.estimators import Model
-from ml.evaluation import row_log_loss
 from ml.importance import importance
-from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
+from ml.known import REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.replay.world import World
-from ml.schema import Floats
 from ml.sketch import DAILY, sketch_table
+from ml.task import Floats
 
 AHEAD = 28  # days that are predicted at once
 
@@ -34,7 +32,7 @@ class Version:
     predicted: dict[date, Floats] = field(default_factory=dict, repr=False)
 
     def predictions(self, day: date) -> Floats:
-        """Probabilities of a day's rows, in their order."""
+        """Predictions of a day's rows, in their order."""
         if day not in self.predicted:
             ahead = [d for d in self.world.spans if d >= day and d not in self.predicted][:AHEAD]
             values = self.model.predict(self.world.of(ahead))
@@ -43,8 +41,8 @@ class Version:
         return self.predicted[day]
 
     def row_losses(self, day: date) -> Floats:
-        """Log loss of each of a day's rows."""
-        return row_log_loss(self.world.labels_of(day), self.predictions(day))
+        """Loss of each of a day's rows."""
+        return self.world.schema.target.losses(self.world.labels_of(day), self.predictions(day))
 
     def day_loss(self, day: date) -> DayLoss:
         """A day's losses as the loss alarm sees them."""
@@ -52,7 +50,7 @@ class Version:
 
     def sketch_of(self, day: date) -> Table:
         """A day's predictions, compressed."""
-        return sketch_table(pa.table({PREDICTION: self.predictions(day)}), DAILY)
+        return sketch_table(self.world.schema.target.table(self.predictions(day)), DAILY)
 
 
 def known_of(version: Version, last: date, seed: int) -> Known:
@@ -67,7 +65,7 @@ def known_of(version: Version, last: date, seed: int) -> Known:
     used = importance(version.model.predict, sample, columns, seed)
     predicted = {day: version.sketch_of(day) for day in days}
     labels = {day: world.labels[day] for day in days if day in world.labels}
-    return learn(features, predicted, labels, version.judged, used, seed)
+    return learn(world.schema.target, features, predicted, labels, version.judged, used, seed)
 
 
 def cpu_seconds() -> float:

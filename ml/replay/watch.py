@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from ml.calibration import Table
 from ml.feature_alarm import WATCHED_DAYS
 from ml.incident import Finding
-from ml.known import PREDICTION, Known
+from ml.known import Known
 from ml.replay.reigns import Reigns
 from ml.replay.version import Version, known_of
 from ml.replay.world import World
-from ml.watching import Check, Seen, broken, broken_together, checks, sound
+from ml.watching import Check, Seen, broken, broken_together, checks, predictions_of, sound
 
 
 class Watcher:
@@ -26,7 +26,7 @@ class Watcher:
         self, version: Version, reigns: Reigns, as_of: date
     ) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
         """Return checks and findings of a day, as production's watch does."""
-        known = self._known(version)
+        task, known = self.world.schema.target, self._known(version)
         days = self._days(reigns, as_of)
         alone = {day: self._alone(known, version, day, table) for day, table in days.items()}
         window = _last(as_of, self.window_days)
@@ -35,9 +35,9 @@ class Watcher:
         findings += tuple(finding for day in current for finding in alone[day])
         if current:
             findings += broken_together(known, current, findings)
-        healthy = sound(days, alone)
+        healthy = sound(task, days, alone)
         self.world.excluded.update(day for day in current if day not in healthy)
-        return checks(known, self._seen(reigns, as_of, healthy), findings), findings
+        return checks(task, known, self._seen(reigns, as_of, healthy), findings), findings
 
     def _known(self, version: Version) -> Known:
         if version.number not in self.known:
@@ -68,13 +68,14 @@ class Watcher:
         return self.alone[key]
 
     def _seen(self, reigns: Reigns, as_of: date, days: Mapping[date, Table]) -> Seen:
-        live = {d: {PREDICTION: t[PREDICTION]} for d, t in days.items() if PREDICTION in t}
+        scores = {d: predictions_of(self.world.schema.target, t) for d, t in days.items()}
+        live = {day: table for day, table in scores.items() if table}
         matured, known = self.world.matured(as_of), self.world.labels
         return Seen(
             features=days,
             live=live,
             labels={day: known[day] for day in days if day <= matured and day in known},
-            unlabelled={day: table[PREDICTION] for day, table in live.items() if day > matured},
+            unlabelled={day: table for day, table in live.items() if day > matured},
             losses=reigns.matured(as_of),
         )
 

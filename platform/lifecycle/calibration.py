@@ -17,12 +17,12 @@ from ml.alarm import DayLoss
 from ml.calibration import Table
 from ml.estimators import Model
 from ml.importance import importance
-from ml.known import PREDICTION, REFERENCE_DAYS, SAMPLE, Known, evenly, learn
+from ml.known import REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.sketch import DAILY, sketch_table
 from resources.lake import Lake
 from resources.registry import Registry
 
-FEATURES = "features"
+FEATURES, PREDICTIONS = "features", "predictions"
 
 
 def calibrate(
@@ -33,13 +33,14 @@ def calibrate(
 
     judged: losses on the days that the gate judged the version by.
     """
-    days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTION: {}}
+    task = model.target
+    days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTIONS: {}}
     samples = []
     wanted = reference_days(lake, model, last, snapshot)
     for rows in chunks(lake, model, wanted, snapshot):
         watched = watched_features(model, rows)
-        scores = pa.table({PREDICTION: pa.array(fitted.predict(rows), pa.float64())})
-        for what, table in ((FEATURES, watched), (PREDICTION, scores)):
+        scores = task.table(fitted.predict(rows))
+        for what, table in ((FEATURES, watched), (PREDICTIONS, scores)):
             timed = table.append_column(model.time, rows[model.time])
             for day, part in split_by_day(timed, model.time):
                 days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
@@ -49,7 +50,7 @@ def calibrate(
     days[FEATURES] |= {day: {} for day in closed}
     used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
     known = learn(
-        days[FEATURES], days[PREDICTION], label_days(lake, model, wanted), judged, used,
+        task, days[FEATURES], days[PREDICTIONS], label_days(lake, model, wanted), judged, used,
         seed(model),
     )  # fmt: skip
     text = TypeAdapter(Known).dump_json(known).decode()

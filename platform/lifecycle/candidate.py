@@ -15,6 +15,7 @@ from declaration import MlModel
 from lifecycle import store, training_set
 from ml.determinism import build
 from ml.estimators import estimator
+from ml.progress import shown
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
 from resources.lake import Lake
@@ -31,7 +32,8 @@ def train(
 ) -> dict[str, dict[str, Any]]:
     """Train the candidates of a decision day; returns rows of `ledger.versions` by recipe."""
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
-    config = TrainConfig(seed=model.train.seed, threads=threads)
+    train = model.train
+    config = TrainConfig(seed=train.seed, threads=threads, workers=train.workers)
     found = versions(lake, model, manifest, "candidate")
     for recipe in manifest["recipes"]:
         if recipe not in found:
@@ -59,16 +61,21 @@ def fit_and_register(
     """Fit, log, register, and write the version's row; kind: `candidate` or `refit`.
 
     manifest: the training set's, with the `recipe` that the rows were chosen by. A version that a
-    process registered before it ended, too early for its row, gets its row now.
+    process registered before it ended, too early for its row, gets its row now. A training that
+    was killed goes on from its last whole epoch.
     """
     as_of = date.fromisoformat(manifest["as_of"])
     settings = {ESTIMATOR: model.train.estimator, SETTINGS: json.dumps(asdict(config))}
     tags = {**version_tags(manifest, kind), **settings, **bits_depend_on(config)}
+    names = (manifest["as_of"], manifest["id"], kind, manifest["recipe"])
+    checkpoint = registry.checkpoint(model.name, *names)
     made = registry.adopted(model.name, {name: tags[name] for name in IDENTITY})
     if made is None:
         with registry.run(model.name, f"{as_of} {kind} {manifest['recipe']}", tags) as run_id:
             learn = estimator(model.train.estimator).fit
-            fitted = learn(rows, holdout, columns, config, registry.tracker(run_id), weights)
+            what = f"{model.name} {kind} {manifest['recipe']}"
+            with shown(registry.tracker(run_id, checkpoint), what) as tracker:
+                fitted = learn(rows, holdout, columns, config, tracker, weights)
             registry.document(run_id, DOCUMENT, store.encoded(manifest))
             tags[DIGEST] = fitted.digest()
             made = Version(registry.register(model.name, run_id, fitted, tags), run_id, tags)
@@ -85,6 +92,8 @@ def fit_and_register(
     }
     ledger.put(lake, "versions", {"model": model.name, "version": made.version}, row)
     reached(f"{kind}-kept")
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
     return {"model": model.name, "version": made.version, **row}
 
 
@@ -113,7 +122,7 @@ def _manifest(registry: Registry, run_id: str) -> dict[str, Any]:
 
 def bits_depend_on(config: TrainConfig) -> dict[str, str]:
     """Return what the same rows, settings and code need beside them to give the same bits."""
-    return {**build(), "threads": str(config.threads)}
+    return {**build(), "threads": str(config.threads), "workers": str(config.workers)}
 
 
 def version_tags(manifest: dict[str, Any], kind: str) -> dict[str, str]:

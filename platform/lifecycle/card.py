@@ -82,6 +82,7 @@ def card_of(
     days = sorted(set(everything[model.time].cast(pa.date32()).to_pylist()))
     return Card(
         model=model.name,
+        task=model.target,
         version=row["version"],
         description=model.description,
         owner=model.owner,

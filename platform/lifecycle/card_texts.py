@@ -17,8 +17,8 @@ def identity_of(model: MlModel, verdict: Verdict, row: Row, estimator: str) -> d
     """Return what the version is and how it came about."""
     refit = f"refit of version {verdict['candidate']}, which was judged"
     return {
-        "predicts": f"probability that {model.label.column} is 1, for each {model.entity} and "
-        f"{model.time}; known {days(model.label.horizon_days)} later",
+        "predicts": f"{model.target.what.format(label=model.label.column)}, for each "
+        f"{model.entity} and {model.time}; known {days(model.label.horizon_days)} later",
         "kind": "candidate" if row["kind"] == "candidate" else refit,
         "decision day": str(row["as_of"]),
         "lane": row["lane"],

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from commit_points import reached
@@ -13,11 +12,12 @@ from declaration import MlModel
 from errors import NoEvidenceError
 from examples import replace_days
 from lifecycle import candidate, store, training_set
+from lifecycle.predictions import columns_of, described
 from lifecycle.reload import reloaded_predictions
 from ml import evaluation, figures, gate
 from ml.baselines import fit_baselines
-from ml.schema import Floats
 from ml.tabular import TrainConfig
+from ml.task import Floats
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
@@ -44,8 +44,8 @@ def evaluate(
         store.keep(lake, model, WHAT, as_of, {"candidates": trained, "rows": 0})
         return Evaluated([], {})
     predictions = _predictions(registry, model, manifest, trained, parts.test)
-    labels = columns.labels(parts.test)
-    best = gate.best(labels, {r: predictions[gate.candidate_name(r)] for r in trained})
+    task, labels = columns.target, columns.labels(parts.test)
+    best = gate.best(task, labels, {r: predictions[gate.candidate_name(r)] for r in trained})
     given = predictions[gate.candidate_name(best)]
     again = reloaded_predictions(
         registry, model.name, trained[best], parts.test, model.train.declared
@@ -59,7 +59,7 @@ def evaluate(
         "champion": manifest["champion"],
         "rows": parts.test.num_rows,
         "best": best,
-        "reload_differences": {best: float(np.abs(again - given).max())},
+        "reload_differences": {best: task.difference(given, again)},
         **found.to_dict(),
     }
     store.keep(lake, model, WHAT, as_of, document)
@@ -68,7 +68,7 @@ def evaluate(
     scores = [{"model": name, **vars(metrics)} for name, metrics in found.metrics.items()]
     drawn = {
         "calibration": figures.calibration_plot(found),
-        "comparison": figures.comparison_plot(found, labels, predictions),
+        "comparison": figures.comparison_plot(task, found, labels, predictions),
     }
     return Evaluated(scores, drawn)
 
@@ -106,19 +106,19 @@ def _keep_predictions(
     lake: Lake, model: MlModel, as_of: date, test: pa.Table, predictions: Mapping[str, Floats]
 ) -> None:
     """Keep what the gate will compare, one row per test row and model."""
-    grain = {"entity": test[model.entity], "time": test[model.time]}
     tables = [
         pa.table(
             {
                 "as_of": pa.array([as_of] * test.num_rows, pa.date32()),
                 "model": [name] * test.num_rows,
-                **grain,
-                "prediction": values,
+                "entity": test[model.entity],
+                "time": test[model.time],
+                **columns_of(model, values),
             }
         )
         for name, values in predictions.items()
     ]
-    columns = "as_of date, model varchar, entity varchar, time date, prediction double"
+    columns = "as_of date, model varchar, entity varchar, time date, " + described(model)
     replace_days(lake, kept_table(model), [as_of], pa.concat_tables(tables), "as_of", columns)
 
 
@@ -131,8 +131,9 @@ def kept_predictions(lake: Lake, model: MlModel, as_of: date) -> dict[str, pa.Ta
     """Return the kept test predictions of a decision day by model, in the order of time, entity."""
     if not store.exists(lake, kept_table(model)):
         return {}
+    given = ", ".join(map(quoted, model.target.columns))
     rows = lake.read(
-        f"""select model, entity as {quoted(model.entity)}, time as {quoted(model.time)}, prediction
+        f"""select model, entity as {quoted(model.entity)}, time as {quoted(model.time)}, {given}
         from {quoted("ml", kept_table(model))} where as_of = ? order by model, time, entity""",
         [as_of],
     )

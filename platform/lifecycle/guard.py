@@ -19,8 +19,8 @@ import pyarrow.types as kinds
 
 from declaration import MlModel, StoredColumn, Test
 from errors import UnsoundRowsError
+from ml.task import Task
 
-LABELS = {"binary": (0, 1)}
 UNIQUE = "one row per entity and day"
 
 
@@ -121,10 +121,21 @@ def schema_of(
             checks.append(pandera.Check(is_finite, name="finite", error="finite"))
         if field.name == model.label.column:
             task = f"label of {model.task}"
-            checks.append(pandera.Check.isin(LABELS[model.task], name=task, error=task))
+            checks.append(pandera.Check(is_label(model.target), name=task, error=task))
         required = field.name in keys or (declared is not None and declared.not_null)
         found[field.name] = pandera.Column(nullable=not required, checks=checks)
     return pandera.DataFrameSchema(found, unique=[model.entity, model.time])
+
+
+def is_label(task: Task) -> Callable[[pd.Series], pd.Series]:
+    """Return the check of which values are labels of a task."""
+
+    def check(values: pd.Series) -> pd.Series:
+        column = pa.array(values)
+        known = task.known(task.read(column)) if task.takes(column.type) else False
+        return pd.Series(known, index=values.index)
+
+    return check
 
 
 def is_finite(values: pd.Series) -> pd.Series:

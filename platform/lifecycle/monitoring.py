@@ -24,7 +24,7 @@ from lifecycle.watched import doubtful, recent
 from ml.accepted import Accepted, apart
 from ml.drift import ColumnDrift, measure
 from ml.incident import Finding
-from ml.known import PREDICTION, Known
+from ml.known import Known
 from ml.merging import merge_tables
 from ml.watching import (
     Check,
@@ -33,6 +33,7 @@ from ml.watching import (
     broken,
     broken_together,
     checks,
+    predictions_of,
     reference_of,
     sound,
 )
@@ -91,10 +92,10 @@ def watch(
             f"{model.name}: no features of {window(model, as_of)[0]}..{as_of}: materialize them "
             "first"
         )
-    healthy = sound(looked, wrong.alone)
+    healthy = sound(model.target, looked, wrong.alone)
     compared = {day: table for day, table in healthy.items() if day in days}
     seen = _seen(lake, model, as_of, compared)
-    verdicts = checks(known, seen, wrong.findings, wrong.accepted)
+    verdicts = checks(model.target, known, seen, wrong.findings, wrong.accepted)
     merged = merge_tables(current.values())
     reference = reference_of(known, merged)
     report = measure(reference, {name: merged[name] for name in reference if name in merged})
@@ -134,13 +135,14 @@ def _wrong(
 
 
 def _seen(lake: Lake, model: MlModel, as_of: date, days: Days) -> Seen:
-    live = {day: {PREDICTION: t[PREDICTION]} for day, t in days.items() if PREDICTION in t}
+    scores = {day: predictions_of(model.target, table) for day, table in days.items()}
+    live = {day: table for day, table in scores.items() if table}
     matured = as_of - timedelta(days=model.label.horizon_days)
     return Seen(
         features=days,
         live=live,
         labels=label_days(lake, model, [day for day in days if day <= matured]),
-        unlabelled={day: t[PREDICTION] for day, t in live.items() if day > matured},
+        unlabelled={day: table for day, table in live.items() if day > matured},
         losses=losses(lake, model, as_of),
     )
 

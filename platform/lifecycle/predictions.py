@@ -11,6 +11,7 @@ import pyarrow as pa
 from declaration import MlModel
 from examples import put_days
 from lifecycle import store
+from ml.task import Floats
 from resources.lake import Lake, quoted
 
 NOTES = """{time} date, version integer, role varchar, rows bigint, row_ms double, fault varchar,
@@ -32,7 +33,7 @@ def keep(
 ) -> None:
     """Replace what was predicted of `days`, by whom and how, in one transaction."""
     time, empty = model.time, predicted(model).empty_table()
-    columns = f"{quoted(model.entity)} varchar, {quoted(time)} date, prediction double, "
+    columns = f"{quoted(model.entity)} varchar, {quoted(time)} date, {described(model)}, "
     columns += "version integer"
     noted = NOTES.format(time=quoted(time))
     notes = [note for part in (*live, *shadows) for note in part.notes]
@@ -97,10 +98,21 @@ def predicted(model: MlModel) -> pa.Schema:
         [
             (model.entity, pa.string()),
             (model.time, pa.date32()),
-            ("prediction", pa.float64()),
+            *((name, pa.float64()) for name in model.target.columns),
             ("version", pa.int32()),
         ]
     )
+
+
+def columns_of(model: MlModel, values: Floats) -> dict[str, pa.ChunkedArray]:
+    """Return predictions as the columns that tables have of them."""
+    table = model.target.table(values)
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def described(model: MlModel) -> str:
+    """Return the SQL of these columns."""
+    return ", ".join(f"{quoted(name)} double" for name in model.target.columns)
 
 
 def _noted(model: MlModel) -> pa.Schema:

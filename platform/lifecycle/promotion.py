@@ -73,15 +73,16 @@ def evidence(
     rows = evaluation.kept_predictions(lake, model, as_of)
     live = decided_on(lake, model, manifest["champion"])
 
+    task = model.target
+
     def scored(name: str, source: Learned | None) -> Scored | None:
         if name not in rows:
             return None
-        return Scored.of(rows[name], columns, rows[name]["prediction"].to_numpy(), source)
+        return Scored.of(rows[name], columns, task.untable(rows[name]), source)
 
     candidates = {r: scored(gate.candidate_name(r), learned[r]) for r in manifest["recipes"]}
-    baselines = {
-        name: scored(name, learned[next(iter(candidates))]) for name in gate.FIRST_MODEL_BEATS
-    }
+    beaten = gate.first_model_beats(task)
+    baselines = {name: scored(name, learned[next(iter(candidates))]) for name in beaten}
     return Evidence.of(
         parts.test,
         columns,
@@ -122,7 +123,7 @@ def _refit(
     )  # fmt: skip
     fitted = registry.load(model.name, made["version"], model.train.declared)
     predictions = gated.predict(test)
-    agreement = gate.refit_agrees(predictions, fitted.predict(test))
+    agreement = gate.refit_agrees(model.target, predictions, fitted.predict(test))
     chosen, last, told = (fitted, made), split.train_days[-1], []
     if not agreement.passed:
         row = candidate.versions(lake, model, manifest, "candidate")[recipe]

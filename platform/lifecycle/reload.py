@@ -28,7 +28,7 @@ numpy.save(out, estimator(name).load(folder).predict(pyarrow.parquet.read_table(
 def reloaded_predictions(
     registry: Registry, model: str, version: int, rows: pa.Table, declared: tuple[str, ...] = ()
 ) -> Floats:
-    """Return predictions, shape [rows], that a new process makes from the registered artifact.
+    """Return predictions that a new process makes from the registered artifact.
 
     declared: estimators that may be imported, see `Registry.load`. Raises LeewayError with the
     process's own error where it fails.

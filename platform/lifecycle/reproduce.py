@@ -1,6 +1,5 @@
 """Train a registered version again, from the snapshot and settings that it names; write nothing."""
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,9 +10,10 @@ from lifecycle.registered import Registered, registered
 from lifecycle.rows_again import Again, changed, read_again, unhashed
 from ml.estimators import Fitted, estimator
 from ml.fingerprint import fingerprint
+from ml.progress import shown
 from ml.reproduction import Compared, Reproduction
-from ml.schema import Floats
 from ml.splits import Parts
+from ml.task import Floats
 from ml.tracker import NoTracker
 from resources.lake import Lake
 from resources.registry import Registry
@@ -47,12 +47,12 @@ def compare(lake: Lake, known: Registered) -> Reproduction:
         ),
         trained=(
             Compared("weights", digest, fitted.digest()),
-            Compared("predictions", hash_of(before), hash_of(after)),
+            Compared("predictions", hash_of(known.model, before), hash_of(known.model, after)),
         ),
         build=build_of(known, again),
         partitions=changed(known, again),
         rows=rows.num_rows,
-        difference=float(np.abs(before - after).max()),
+        difference=known.model.target.difference(before, after),
     )
 
 
@@ -64,7 +64,8 @@ def train_again(known: Registered, again: Again) -> Fitted:
     parts = again.parts
     holdout = parts.holdout if known.row["kind"] == "candidate" else None
     fit = estimator(known.estimator).fit
-    return fit(parts.train, holdout, again.columns, known.settings, NoTracker(), parts.weights)
+    with shown(NoTracker(), f"{known.model.name} {known.row['version']}") as tracker:
+        return fit(parts.train, holdout, again.columns, known.settings, tracker, parts.weights)
 
 
 def newest(parts: Parts, time: str) -> pa.Table:
@@ -74,9 +75,9 @@ def newest(parts: Parts, time: str) -> pa.Table:
     return parts.train.filter(pc.equal(parts.train[time], pc.max(parts.train[time])))
 
 
-def hash_of(predictions: Floats) -> str:
-    """Return the hash of probabilities of shape [rows]."""
-    return fingerprint(pa.table({"prediction": predictions}))
+def hash_of(model: MlModel, predictions: Floats) -> str:
+    """Return the hash of predictions."""
+    return fingerprint(model.target.table(predictions))
 
 
 def build_of(known: Registered, again: Again) -> tuple[Compared, ...]:

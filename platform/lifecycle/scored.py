@@ -13,9 +13,9 @@ from examples import features
 from lifecycle import guard
 from lifecycle.candidate import manifest_of
 from lifecycle.guard import rows_without
-from lifecycle.predictions import Part, predicted
+from lifecycle.predictions import Part, columns_of, predicted
 from lifecycle.tested import made_by
-from ml.schema import Floats
+from ml.task import Floats
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -40,7 +40,8 @@ def score(
     rows = rows_without(rows, time, refused)
     scores, row_ms = _predictions(registry, model, version, rows)
     odd = not_finite(rows[time], scores, f"{model.name} version {version}")
-    columns = [rows[model.entity], rows[time], scores, [version] * rows.num_rows]
+    given = columns_of(model, scores).values()
+    columns = [rows[model.entity], rows[time], *given, [version] * rows.num_rows]
     table = rows_without(pa.table(columns, predicted(model)), time, odd)
     faults = {day: (SCHEMA, why) for day, why in refused.items()} if schema else {}
     faults |= {day: (NOT_FINITE, why) for day, why in odd.items()}
@@ -61,9 +62,9 @@ def unusable(model: MlModel, role: str, version: int, days: Sequence[date], why:
 def _predictions(
     registry: Registry, model: MlModel, version: int, rows: pa.Table
 ) -> tuple[Floats, float | None]:
-    """Return a version's predictions, shape [rows], and its milliseconds per row."""
+    """Return a version's predictions and its milliseconds per row."""
     if not rows.num_rows:  # columns may be gone: what is not asked cannot fail
-        return np.empty(0), None
+        return np.empty(model.target.shape(0)), None
     fitted = registry.load(model.name, version, model.train.declared)
     started = perf_counter()
     scores = fitted.predict(rows)
@@ -97,7 +98,7 @@ def _notes(
 
 def not_finite(days: pa.ChunkedArray, scores: Floats, who: str) -> dict[date, str]:
     """Return the days that have a prediction that is no finite number, and how many."""
-    bad = ~np.isfinite(scores)
+    bad = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
     if not bad.any():
         return {}
     found = days.filter(pa.array(bad)).value_counts().to_pylist()

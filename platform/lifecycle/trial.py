@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow.compute as pc
+
 import ledger
 from assets.partitions import days_between
 from declaration import MlModel
@@ -49,18 +51,13 @@ def differences(lake: Lake, model: MlModel, trial: Trial, as_of: date) -> ml_tri
     last = min(trial.looks[-1], as_of - timedelta(days=model.label.horizon_days))
     days = days_between(trial.first, last)
     left_out = blocked_days(lake, model) | unfit_days(lake, model, days).keys()
-    time, entity = quoted(model.time), quoted(model.entity)
-    rows = lake.read(
-        f"""select {time} as day, {entity}::varchar as entity, loss - shadow_loss as worse
-        from ({scored_rows(model)}) where version = $version and shadow = $shadow order by 1, 2""",
-        {
-            "days": without(days, left_out),
-            "version": trial.version,
-            "shadow": trial.shadow,
-        },
+    rows = scored_rows(lake, model, without(days, left_out))
+    rows = rows.filter(
+        (pc.field("version") == trial.version) & (pc.field("shadow") == trial.shadow)
     )
-    day, entity_of, worse = (rows[name].to_numpy() for name in ("day", "entity", "worse"))
-    return ml_trial.Differences(day.astype("datetime64[D]"), entity_of, worse)
+    names = (model.time, model.entity, "loss", "shadow_loss")
+    day, entity, loss, shadow_loss = (rows[name].to_numpy() for name in names)
+    return ml_trial.Differences(day.astype("datetime64[D]"), entity, loss - shadow_loss)
 
 
 def faults(lake: Lake, model: MlModel, trial: Trial, as_of: date) -> list[ml_trial.Fault]:

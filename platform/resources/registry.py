@@ -27,6 +27,7 @@ from resources.run_tracker import RunTracker
 from resources.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
@@ -55,12 +56,14 @@ class Registry(ConfigurableResource):
 
     uri: MLflow tracking and registry.
     artifacts: folder of a new experiment's artifacts; empty where the tracking server decides.
+    checkpoints: folder of the states of trainings under way; empty where none are kept.
     url: where people open the MLflow UI.
     """
 
     uri: str
     artifacts: str
     url: str
+    checkpoints: str = ""
 
     _experiments: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -117,9 +120,13 @@ class Registry(ConfigurableResource):
                 "See to it; the next attempt does this again from its start"
             ) from error
 
-    def tracker(self, run_id: str) -> RunTracker:
-        """Return what a training loop reports to."""
-        return RunTracker(self.client, run_id)
+    def tracker(self, run_id: str, checkpoint: Path | None = None) -> RunTracker:
+        """Return what a training loop reports to; checkpoint: where it may keep its state."""
+        return RunTracker(self.client, run_id, checkpoint)
+
+    def checkpoint(self, model: str, *names: str) -> Path | None:
+        """Return the file for the state of the training of these names."""
+        return Path(self.checkpoints, model, "-".join(names)) if self.checkpoints else None
 
     def register(self, model: str, run_id: str, fitted: "Fitted", tags: dict[str, str]) -> int:
         """Log a fitted model as a pyfunc over raw feature columns and register it.
@@ -137,6 +144,7 @@ class Registry(ConfigurableResource):
                 artifacts={"fitted": folder},
                 code_paths=[str(ML)],
                 signature=signature_of(fitted.schema),
+                input_example=example_of(fitted.schema),
                 model_config={ESTIMATOR: tags.get(ESTIMATOR, FIRST_ESTIMATOR)},
                 pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
             )
@@ -246,14 +254,24 @@ class Registry(ConfigurableResource):
 
 
 def signature_of(columns: Schema) -> "ModelSignature":
-    """Return raw feature columns, any of which may be null, to one number per row."""
+    """Return raw feature columns, any of which may be null, to predictions of the task."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
     from mlflow.types import Schema as Columns
 
     numbers = [ColSpec("double", name, required=False) for name in columns.numeric]
     texts = [ColSpec("string", name, required=False) for name in columns.categorical]
-    return ModelSignature(Columns([*numbers, *texts]), Columns([ColSpec("double")]))
+    names = columns.target.columns
+    predictions = [ColSpec("double", name if len(names) > 1 else None) for name in names]
+    return ModelSignature(Columns([*numbers, *texts]), Columns([*predictions]))
+
+
+def example_of(columns: Schema) -> "pd.DataFrame":
+    """Return a row that shows what to send: a made-up one, nobody's features are shown."""
+    import pandas as pd
+
+    numbers = {name: [0.0] for name in columns.numeric}
+    return pd.DataFrame({**numbers, **{name: ["a"] for name in columns.categorical}})
 
 
 @lru_cache(maxsize=8)
@@ -303,4 +321,9 @@ def is_alive(process: int) -> bool:
 def registry_of(settings: Settings) -> Registry:
     """Return MLflow; a database of our own keeps its artifacts in `home`, a server decides."""
     artifacts = "" if served(settings.mlflow_uri) else str(settings.home / "mlartifacts")
-    return Registry(uri=settings.mlflow_uri, artifacts=artifacts, url=settings.mlflow_url)
+    return Registry(
+        uri=settings.mlflow_uri,
+        artifacts=artifacts,
+        url=settings.mlflow_url,
+        checkpoints=str(settings.checkpoints),
+    )

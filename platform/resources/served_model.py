@@ -26,10 +26,15 @@ class ServedModel(PythonModel):
         made_by = estimator(context.model_config["estimator"])
         self.fitted = made_by.load(Path(context.artifacts["fitted"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> np.ndarray:
-        """Return one prediction per row, shape [rows]."""
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: Any = None
+    ) -> np.ndarray | pd.DataFrame:
+        """Return one prediction per row, shape [rows]; of classes a column for each."""
         del context, params
-        return self.fitted.predict(pa.Table.from_pandas(model_input, preserve_index=False))
+        rows = pa.Table.from_pandas(model_input, preserve_index=False)
+        predictions, task = self.fitted.predict(rows), self.fitted.schema.target
+        several = len(task.columns) > 1
+        return task.table(predictions).to_pandas() if several else predictions
 
 
 mlflow.models.set_model(ServedModel())

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         return self.home / "evidently"
 
     @property
+    def checkpoints(self) -> Path:
+        """States of trainings that are under way, or were killed, by model."""
+        return self.home / "checkpoints"
+
+    @property
     def beside_the_lake(self) -> dict[str, str | Path]:
         """Folders that may not lie in the lake's data, by the name of what they hold."""
         names = ("mlartifacts", "staging", "evidently")

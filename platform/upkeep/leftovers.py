@@ -10,6 +10,7 @@ from pathlib import Path
 from resources.settings import Settings
 
 STAGED = timedelta(days=1)  # what is younger may be read right now
+UNFINISHED = timedelta(days=14)  # a training that was killed is tried again within days
 LOGS = timedelta(days=90)  # as long as dagster.yaml keeps the ticks that started a run
 LARGEST_LOG = 10 * 1024**2
 
@@ -18,10 +19,12 @@ def sweep(settings: Settings, now: datetime) -> int:
     """Remove leftovers and return how many files and folders went. now: UTC.
 
     Copies of landing files that a killed process left, markers of Spark beside rows that are
-    published or gone, output of old runs. A large `run.log` is moved to `run.log.1`.
+    published or gone, states of trainings that nobody went on with, output of old runs. A large
+    `run.log` is moved to `run.log.1`.
     """
     gone = [
         *older(_inside(settings.home / "staging"), now - STAGED),
+        *older(_inside(settings.checkpoints, "*/*"), now - UNFINISHED),
         *older(_inside(settings.dagster_home / "storage", "*/compute_logs"), now - LOGS),
         *older(_markers(settings), now - STAGED),
     ]

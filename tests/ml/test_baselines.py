@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from ml.baselines import fit_baselines
-from ml.evaluation import measure
 from ml.recipes import Recipe
 from ml.schema import Schema
 from ml.splits import Windows, alarm, normal
 from ml.tabular import TrainConfig
+from ml.task import BINARY
 
 CONFIG = TrainConfig(threads=1)
 WINDOWS = Windows(horizon_days=5, test_days=5)
@@ -31,7 +31,7 @@ def test_each_baseline_is_a_probability_and_the_trees_know_more_than_the_base_ra
     for name, model in fit_baselines(parts, schema, CONFIG).items():
         predictions = model.predict(parts.test)
         assert ((predictions > 0) & (predictions < 1)).all()
-        losses[name] = measure(labels, predictions).log_loss
+        losses[name] = BINARY.measure(labels, predictions)["log_loss"]
     assert losses["lightgbm"] < losses["base_rate"]
     assert losses["logistic"] < losses["base_rate"]
 

@@ -37,6 +37,7 @@ def card() -> Card:
     }
     return Card(
         model="repeat_purchase",
+        task=columns.target,
         version=3,
         description=f"Will they buy again? {EVIL}",
         owner="growth@example.com",
@@ -93,7 +94,7 @@ def test_a_candidate_without_test_rows_has_a_card_that_says_so(card) -> None:
 def test_only_the_largest_of_very_many_slices_are_shown(card) -> None:
     [(name, by_column)] = list(card.evaluation.slices.items())[:1]
     metrics = by_column["country"]["DE"]
-    many = {"country": {f"level {n}": replace(metrics, rows=n) for n in range(250)}}
+    many = {"country": {f"level {n}": {**metrics, "rows": n} for n in range(250)}}
     found = replace(card.evaluation, slices=dict.fromkeys(card.evaluation.slices, many))
     page = render(replace(card, evaluation=found))
     assert "the largest 100 of 250" in page

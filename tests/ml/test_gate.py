@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from ml.evidence import Evidence, Scored
 from ml.gate import best, decide, refit_agrees
+from ml.task import BINARY
 from ml.verdict import GatePolicy
 
 POLICY = GatePolicy()
@@ -88,7 +89,7 @@ def test_only_the_best_has_to_be_reloaded_and_it_has_to(
 def test_a_candidate_whose_loss_is_no_number_is_never_the_best() -> None:
     labels = np.array([0.0, 1.0])
     broken, fair = np.array([np.nan, 0.9]), np.array([0.5, 0.5])
-    assert best(labels, {"window": broken, "recent": fair}) == "recent"
+    assert best(BINARY, labels, {"window": broken, "recent": fair}) == "recent"
 
 
 def test_a_gain_that_costs_one_slice_is_refused(
@@ -167,9 +168,9 @@ def test_a_champion_that_exists_must_be_beaten_by_a_model_called_first(
 
 
 def test_a_refit_that_predicts_nearly_the_same_agrees(good: Scored) -> None:
-    assert refit_agrees(good.predictions, good.predictions + 0.01).passed
+    assert refit_agrees(BINARY, good.predictions, good.predictions + 0.01).passed
 
 
 @pytest.mark.parametrize("change", [lambda p: 1 - p, lambda p: p * np.nan, lambda p: p[1:]])
 def test_a_refit_that_left_the_gated_model_is_stopped(good: Scored, change: Any) -> None:
-    assert not refit_agrees(good.predictions, change(good.predictions)).passed
+    assert not refit_agrees(BINARY, good.predictions, change(good.predictions)).passed

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from ml.linear import LinearPath
 from ml.preprocessing import Encoded
+from ml.task import BINARY, task_of
 
 
 @pytest.fixture
@@ -15,7 +16,11 @@ def inputs() -> Encoded:
     positions = rng.uniform(0, 8, (500, 3)).astype(np.float32)
     positions[:, 2] = 0.0  # a constant column
     positions[rng.random(500) < 0.2, 1] = np.nan
-    return Encoded(torch.from_numpy(positions), torch.from_numpy(rng.integers(4, size=(500, 1))))
+    return encoded(torch.from_numpy(positions), torch.from_numpy(rng.integers(4, size=(500, 1))))
+
+
+def encoded(positions: torch.Tensor, codes: torch.Tensor) -> Encoded:
+    return Encoded(positions, codes, torch.empty(len(codes), 0))
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def labels(inputs: Encoded) -> torch.Tensor:
 
 def test_it_equals_sklearn_on_standardised_columns(inputs: Encoded, labels: torch.Tensor) -> None:
     path, weights = LinearPath(3, [5]), torch.linspace(0.5, 1.5, 500)
-    path.fit(inputs, labels, weights, inverse_ridge=0.1)
+    path.fit(BINARY, inputs, labels, weights, inverse_ridge=0.1)
     missing = inputs.positions.isnan()
     filled = torch.where(missing, inputs.positions.nanmedian(dim=0).values, inputs.positions)
     numbers = torch.cat([filled, missing], dim=1).double()
@@ -37,13 +42,13 @@ def test_it_equals_sklearn_on_standardised_columns(inputs: Encoded, labels: torc
     design = torch.cat([numbers, levels], dim=1).numpy()
     model = LogisticRegression(C=0.1, tol=1e-9, max_iter=2000)
     model.fit(design, labels.numpy(), sample_weight=weights.numpy())
-    found = path(inputs.positions, inputs.codes).numpy()
+    found = path(inputs.positions, inputs.codes)[:, 0].numpy()
     assert found == pytest.approx(model.decision_function(design), abs=1e-3)
 
 
 def test_a_level_without_training_rows_stays_neutral(inputs: Encoded, labels: torch.Tensor) -> None:
     path = LinearPath(3, [5])
-    path.fit(inputs, labels, torch.ones(500), inverse_ridge=0.1)
+    path.fit(BINARY, inputs, labels, torch.ones(500), inverse_ridge=0.1)
     assert path.weight[-1] == 0.0
     assert path.weight[-2] > path.weight[-5]
 
@@ -53,9 +58,36 @@ def test_rows_without_numbers_or_without_categories_are_fitted(
 ) -> None:
     none = torch.empty(500, 0)
     for path, given in (
-        (LinearPath(0, [5]), Encoded(none, inputs.codes)),
-        (LinearPath(3, []), Encoded(inputs.positions, none.long())),
+        (LinearPath(0, [5]), encoded(none, inputs.codes)),
+        (LinearPath(3, []), encoded(inputs.positions, none.long())),
     ):
-        path.fit(given, labels, torch.ones(500), inverse_ridge=1.0)
-        logits = path(given.positions, given.codes)
+        path.fit(BINARY, given, labels, torch.ones(500), inverse_ridge=1.0)
+        logits = path(given.positions, given.codes)[:, 0]
         assert ((logits > 0) == (labels > 0)).float().mean() > 0.55
+
+
+def test_with_several_outputs_it_is_a_multinomial_regression(inputs: Encoded) -> None:
+    task = task_of("multiclass", ("a", "b", "c"))
+    given = encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
+    targets = (inputs.positions[:, 0] / 3).long().clamp(0, 2)
+    path = LinearPath(1, [], outputs=3)
+    path.fit(task, given, targets, torch.ones(500), inverse_ridge=0.1)
+    x = inputs.positions[:, :1].double()
+    x = (x - x.mean()) / x.std(correction=0)
+    model = LogisticRegression(C=0.1, tol=1e-9, max_iter=2000).fit(x.numpy(), targets.numpy())
+    found = path(given.positions, given.codes).softmax(dim=1).numpy()
+    assert found == pytest.approx(model.predict_proba(x.numpy()), abs=1e-3)
+
+
+def test_of_a_number_it_is_a_ridge_regression(inputs: Encoded) -> None:
+    given = encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
+    path = LinearPath(1, [])
+    path.fit(
+        task_of("regression"), given, inputs.positions[:, 0], torch.ones(500), inverse_ridge=0.1
+    )
+    x = inputs.positions[:, :1].double()
+    standardised = ((x - x.mean()) / x.std(correction=0)).numpy()
+    half = 5  # of the ridge: scikit-learn does not halve a coefficient's square
+    model = Ridge(alpha=half).fit(standardised, x[:, 0].numpy())
+    found = path(given.positions, given.codes)[:, 0].numpy()
+    assert found == pytest.approx(model.predict(standardised), abs=1e-4)

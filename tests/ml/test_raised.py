@@ -19,9 +19,7 @@ def test_the_loss_alarm_says_since_when_the_world_is_new() -> None:
     assert new_since((DRIFT, CALM), None, T, WINDOWS) is None
 
 
-def test_a_world_that_the_champion_was_let_in_for_stays_new_for_a_while() -> (
-    None
-):
+def test_a_world_that_the_champion_was_let_in_for_stays_new_for_a_while() -> None:
     assert new_since((CALM,), T - timedelta(53), T, WINDOWS) == T - timedelta(53)
     assert new_since((CALM,), T - timedelta(54), T, WINDOWS) is None
 

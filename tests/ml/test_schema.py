@@ -43,10 +43,10 @@ def test_an_excluded_column_that_does_not_exist_is_a_mistake() -> None:
         Schema.of(pa.schema([*FIELDS, ("visits", pa.int32())]), **KEYS, exclude=["visists"])
 
 
-def test_a_task_other_than_binary_is_refused() -> None:
+def test_a_task_that_does_not_exist_is_refused() -> None:
     arrow = pa.schema([*FIELDS, ("x", pa.float64())])
-    with pytest.raises(SchemaError, match="'regression' is not supported yet"):
-        Schema.of(arrow, **KEYS, task="regression")
+    with pytest.raises(SchemaError, match="'ranking' is not supported"):
+        Schema.of(arrow, **KEYS, task="ranking")
 
 
 def test_a_table_without_features_is_refused() -> None:
@@ -57,5 +57,13 @@ def test_a_table_without_features_is_refused() -> None:
 @pytest.mark.parametrize("wrong", [[0, 1, None], [0, 1, 2]])
 def test_labels_that_are_missing_or_not_binary_are_refused(wrong: list[int | None]) -> None:
     schema = Schema("id", "day", "y", ("x",), ())
-    with pytest.raises(SchemaError, match="neither 0 nor 1 in 1 of 3 rows"):
+    with pytest.raises(SchemaError, match="other values than integer 0 and 1 in 1 of 3 rows"):
         schema.labels(pa.table({"y": pa.array(wrong, pa.int32())}))
+
+
+def test_a_label_that_is_no_declared_class_is_refused_with_its_value() -> None:
+    schema = Schema("id", "day", "y", ("x",), (), "multiclass", ("low", "high"))
+    with pytest.raises(SchemaError, match="among low, high in 2 of 3 rows, the first is medium"):
+        schema.labels(pa.table({"y": ["low", "medium", None]}))
+    with pytest.raises(SchemaError, match="has type double: use text or integers"):
+        schema.labels(pa.table({"y": [1.5]}))

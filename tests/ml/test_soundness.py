@@ -30,7 +30,7 @@ def test_a_prediction_that_is_no_probability_is_refused(
     values[5] = bad
     models[who] = replace(models[who], predictions=values)
     verdict = decide(world.evidence(**models), POLICY)
-    assert refused(verdict, f"{SHOWN[who]}: values that are no probability: 1")
+    assert refused(verdict, f"{SHOWN[who]}: values that are no prediction of the task: 1")
     assert verdict.gain is None
 
 
@@ -121,14 +121,14 @@ def test_a_label_that_is_not_there_is_refused(
     labels = world.labels.copy()
     labels[0] = label
     evidence = replace(world.evidence(good, poor), labels=labels)
-    assert refused(decide(evidence, POLICY), "labels other than 0 and 1: 1")
+    assert refused(decide(evidence, POLICY), "labels other than integer 0 and 1: 1")
 
 
 def test_labels_of_one_class_are_refused(
     refused: Refused, world: Any, good: Scored, poor: Scored
 ) -> None:
     evidence = replace(world.evidence(good, poor), labels=np.zeros(len(ALL)))
-    assert refused(decide(evidence, POLICY), "classes of labels: 1")
+    assert refused(decide(evidence, POLICY), "different labels: 1")
 
 
 def test_test_days_that_have_not_matured_by_the_decision_day_are_refused(

@@ -72,6 +72,13 @@ def test_the_served_model_predicts_the_same_numbers_from_raw_columns(registry, r
     assert np.allclose(served.predict(frame), fitted.predict(table()), rtol=0, atol=1e-6)
 
 
+def test_the_version_shows_a_row_that_it_can_predict(registry, registered) -> None:
+    _, version, _ = registered
+    served = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version}")
+    assert set(served.input_example.columns) == set(ROW_SCHEMA.features)
+    assert served.predict(served.input_example).shape == (1,)
+
+
 def test_the_served_model_takes_a_missing_value_of_an_integer_column(registry, registered) -> None:
     _, version, fitted = registered
     served = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version}")

@@ -39,6 +39,17 @@ def test_copies_of_landing_files_go_after_a_day(home: Settings) -> None:
     assert young.exists()
 
 
+def test_the_state_of_a_training_that_nobody_goes_on_with_goes_after_two_weeks(
+    home: Settings,
+) -> None:
+    old = written(home.checkpoints / "repeat_purchase" / "candidate-window", timedelta(days=15))
+    young = written(home.checkpoints / "repeat_purchase" / "candidate-change", timedelta(days=13))
+    age(old, timedelta(days=15))
+    sweep(home, NOW)
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_a_copy_that_is_still_written_stays_however_old_its_folder_is(home: Settings) -> None:
     folder = home.home / "staging" / "a"
     written(folder / "first.csv", timedelta(days=3))

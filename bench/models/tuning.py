@@ -1,0 +1,31 @@
+"""LightGBM tuned on the real shop's days before the walk's first test day.
+
+LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.tuning
+"""
+
+from datetime import date
+from time import process_time
+from typing import Any
+
+from bench.models import boosting
+from bench.models.rows import parts, shop
+from bench.results import MODEL_RESULTS
+
+FIRST, LAST = date(2009, 12, 1), date(2011, 7, 11)  # labels of the last day are known in July
+# Decisions, made as those of the walk, and how many weekly days each is judged by.
+VALIDATION = {date(2011, 4, 25): 6, date(2011, 6, 6): 6}
+TRIALS = 50
+
+
+def measured() -> dict[str, Any]:
+    """The best settings, their validation loss and what finding them took."""
+    of = shop(FIRST, LAST)
+    began = process_time()
+    splits = [parts(of, decision, days) for decision, days in VALIDATION.items()]
+    settings, loss = boosting.tuned(splits, of.schema, TRIALS, seed=0)
+    seconds = process_time() - began
+    return {"settings": settings, "loss": loss, "trials": TRIALS, "cpu_seconds": seconds}
+
+
+if __name__ == "__main__":
+    MODEL_RESULTS.keep("tuning", measured())

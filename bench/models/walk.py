@@ -1,0 +1,106 @@
+"""A walk forward through the real shop: `tabular`, tuned LightGBM, logistic regression, base rate.
+
+    LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.walk
+
+A decision every four weeks learns from the year whose labels have matured and is judged by the
+weekly days until the next one. LightGBM was tuned (`bench.models.tuning`) on days before the first
+test day; the defaults of `tabular` were chosen there too.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from time import process_time
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench.models import boosting
+from bench.models.rows import Shop, parts, shop
+from bench.models.scores import by_day, differences, figures
+from bench.results import MODEL_RESULTS
+from ml.baselines import fit_baselines
+from ml.estimators import Model
+from ml.splits import Parts
+from ml.tabular import TrainConfig
+from ml.task import Floats
+from ml.tracker import NoTracker
+from ml.training import fit
+
+FIRST = date(2009, 12, 1)
+# Decisions and how many weekly days each is judged by; the last day's labels end with the data.
+TESTS = {date(2011, 8, 1): 4, date(2011, 8, 29): 4, date(2011, 9, 26): 4, date(2011, 10, 24): 5}
+LAST = date(2011, 11, 21)
+SEEDS = 5
+Predictions = dict[str, list[Floats]]
+
+
+class Walk:
+    """Predictions of every model and seed on the test days, and CPU seconds of a fit."""
+
+    def __init__(self, of: Shop, settings: dict[str, Any]) -> None:
+        self.shop, self.settings = of, settings
+        self.tests: list[pa.Table] = []
+        self.found: list[Predictions] = []
+        self.seconds: dict[str, list[float]] = {}
+
+    def decide(self, decision: date, test_days: int) -> None:
+        """Train every model with what is known on this day and predict the test days."""
+        rows = parts(self.shop, decision, test_days)
+        predicted: Predictions = {}
+        for seed in range(SEEDS):
+            for name, work in self.models(rows, seed).items():
+                began = process_time()
+                model = work()
+                self.seconds.setdefault(name, []).append(process_time() - began)
+                predicted.setdefault(name, []).append(model.predict(rows.test))
+        peers = fit_baselines(rows, self.shop.schema, TrainConfig())
+        predicted |= {name: [model.predict(rows.test)] for name, model in peers.items()}
+        self.tests.append(rows.test)
+        self.found.append(predicted)
+
+    def models(self, rows: Parts, seed: int) -> dict[str, Callable[[], Model]]:
+        """The two that are compared; tuned LightGBM also with the other choice of columns."""
+        schema, config = self.shop.schema, TrainConfig(seed=seed)
+        other = {**self.settings, "shared": not self.settings["shared"]}
+        return {
+            "tabular": lambda: fit(rows.train, rows.holdout, schema, config, NoTracker()),
+            "tuned": lambda: boosting.fit(rows, schema, self.settings, seed),
+            "tuned_other": lambda: boosting.fit(rows, schema, other, seed),
+        }
+
+    def judged(self) -> dict[str, Any]:
+        """Figures of all test days together."""
+        test = pa.concat_tables(self.tests)
+        labels = self.shop.schema.labels(test)
+        days = test[self.shop.schema.time].to_numpy()
+        joined = {name: self.joined(name) for name in self.found[0]}
+        return {
+            "models": {name: figures(labels, seeds) for name, seeds in joined.items()},
+            "better_than": {
+                name: differences(labels, days, joined["tabular"], seeds)
+                for name, seeds in joined.items()
+                if name != "tabular"
+            },
+            "days": by_day(labels, days, joined),
+            "rows": len(labels),
+            "base_rate": float(labels.mean()),
+            "fit_seconds": {name: float(np.mean(each)) for name, each in self.seconds.items()},
+        }
+
+    def joined(self, name: str) -> list[Floats]:
+        """A model's predictions of all test rows, by seed."""
+        seeds = zip(*(found[name] for found in self.found), strict=True)
+        return [np.concatenate(parts) for parts in seeds]
+
+
+def measured(settings: dict[str, Any]) -> dict[str, Any]:
+    """Walk, with the settings that LightGBM was tuned to, and judge."""
+    walk = Walk(shop(FIRST, LAST), settings)
+    for decision, days in TESTS.items():
+        walk.decide(decision, days)
+    return walk.judged()
+
+
+if __name__ == "__main__":
+    MODEL_RESULTS.keep("walk", measured(MODEL_RESULTS.found("tuning")["settings"]))

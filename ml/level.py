@@ -1,0 +1,73 @@
+"""The level of a day: what columns that all rows of a day share say about all of them at once.
+
+Rows are many but such a column has only as many observations as there are training days. A network
+that sees it learns the identity of those days, and held-out entities, which share the days, can not
+show it. So it is learned apart, with days as the observations: a few coefficients under a ridge
+that a handful of days can not pay for. On the real shop's decision days from 2010-08-30 to
+2011-06-27 (Christmas left out) the mean log loss of boosted trees that do not see these columns
+fell from 0.4007 to 0.4003 with it, and rose to 0.4064 where they saw them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+# Rows of a day that tell its level as well as levels of days repeat: a day with fewer counts less.
+SURE_ROWS = 100
+STEPS = 50  # of L-BFGS; ten are usually enough
+
+
+class LevelPath(nn.Module):
+    """An addition to the outputs that is linear in the shared columns, the same for a day's rows.
+
+    Shape: shared [rows, columns] -> [rows, outputs]. Coefficients are buffers: saved with the
+    network, left alone by its optimizer.
+    """
+
+    weight: Tensor
+
+    def __init__(self, columns: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(columns, outputs))
+        self.register_buffer("bias", torch.zeros(outputs))
+
+    bias: Tensor
+
+    def forward(self, shared: Tensor) -> Tensor:
+        """What to add to the outputs."""
+        return shared @ self.weight + self.bias
+
+    def fit(
+        self,
+        shared: Tensor,
+        days: Tensor,
+        weights: Tensor,
+        loss: Callable[[Tensor], Tensor],
+        ridge: float,
+    ) -> None:
+        """Find the addition with the least loss, every day counting alike, under a ridge.
+
+        days: number of every row's day. weights: of rows, shape [rows]. loss: of every row, shape
+        [rows], given what is added to the outputs, float64 [rows, outputs].
+        """
+        rows = torch.bincount(days).double()
+        total = torch.bincount(days, weights.double())
+        counted = total * total.sum() / (total**2).sum()  # 1 a day where all weigh alike
+        of_day = counted * rows / (rows + SURE_ROWS)
+        share = (weights * (of_day / total)[days]).double()
+        weight = torch.zeros_like(self.weight, dtype=torch.float64, requires_grad=True)
+        bias = torch.zeros_like(self.bias, dtype=torch.float64, requires_grad=True)
+        solver = torch.optim.LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+        observed = shared.double()
+
+        def objective() -> Tensor:
+            solver.zero_grad()
+            value = (share * loss(observed @ weight + bias)).sum()
+            value = value + ridge / 2 * (weight**2).sum()
+            value.backward()
+            return value
+
+        solver.step(objective)
+        self.weight.copy_(weight.detach())
+        self.bias.copy_(bias.detach())
