@@ -73,7 +73,7 @@ def judge(
     predictions = gated.predict(test)
     losses = day_losses(test, world.schema, predictions)
     version = refit(world, plan, as_of, recipe, gated, number)
-    version = replace(version, judged=losses, let_in_for=since)
+    version = replace(version, judged=losses, shown=test, let_in_for=since)
     agrees = gate.refit_agrees(world.schema.target, predictions, version.model.predict(test))
     if agrees.passed:
         return Judged(recipe.name, version, why)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 
 from ml.alarm import DayLoss
 from ml.calibration import Table
@@ -28,6 +29,7 @@ class Version:
     model: Model
     world: World = field(repr=False)
     judged: tuple[DayLoss, ...] = ()  # losses of what the gate judged, by day
+    shown: pa.Table | None = field(default=None, repr=False)  # rows that it was judged by
     let_in_for: date | None = None  # first day of the new world that it was trained for
     predicted: dict[date, Floats] = field(default_factory=dict, repr=False)
 
@@ -61,7 +63,7 @@ def known_of(version: Version, last: date, seed: int) -> Known:
     closed = [day for day, t in world.features.items() if not t and day not in world.excluded]
     features |= {day: {} for day in closed if days[0] < day <= last}
     columns = sorted({name for table in features.values() for name in table})
-    sample = evenly(world.of(days), SAMPLE)
+    sample = evenly(world.of(days) if version.shown is None else version.shown, SAMPLE)
     used = importance(version.model.predict, sample, columns, seed)
     predicted = {day: version.sketch_of(day) for day in days}
     labels = {day: world.labels[day] for day in days if day in world.labels}

@@ -27,15 +27,15 @@ FEATURES, PREDICTIONS = "features", "predictions"
 
 def calibrate(
     lake: Lake, registry: Registry, model: MlModel, fitted: Model, last: date,
-    snapshot: int, run_id: str, judged: Sequence[DayLoss],
+    snapshot: int, run_id: str, test: pa.Table, judged: Sequence[DayLoss],
 ) -> None:  # fmt: skip
     """Learn how far days are apart anyway, from the reference that ends on `last`.
 
-    judged: losses on the days that the gate judged the version by.
+    test: the rows that the gate judged by, later than those that the judged model has learned from:
+    they show which columns matter. judged: the losses on their days.
     """
     task = model.target
     days: dict[str, dict[date, Table]] = {FEATURES: {}, PREDICTIONS: {}}
-    samples = []
     wanted = reference_days(lake, model, last, snapshot)
     for rows in chunks(lake, model, wanted, snapshot):
         watched = watched_features(model, rows)
@@ -44,11 +44,11 @@ def calibrate(
             timed = table.append_column(model.time, rows[model.time])
             for day, part in split_by_day(timed, model.time):
                 days[what][day] = sketch_table(part.drop_columns([model.time]), DAILY)
-        samples.append(evenly(rows, SAMPLE * CHUNK // max(len(wanted), 1) + 1))
     opened = min(days[FEATURES])  # days before the first row say nothing of what is usual
     closed = [day for day in wanted if day > opened and day not in days[FEATURES]]
     days[FEATURES] |= {day: {} for day in closed}
-    used = importance(fitted.predict, pa.concat_tables(samples), watched.column_names, seed(model))
+    names = watched.column_names
+    used = importance(fitted.predict, evenly(test, SAMPLE), names, seed(model))
     known = learn(
         task, days[FEATURES], days[PREDICTIONS], label_days(lake, model, wanted), judged, used,
         seed(model),

@@ -131,7 +131,7 @@ def _refit(
         told = [f"{agreement}, so version {judged} goes live as it was judged"]
     calibration.calibrate(
         lake, registry, model, chosen[0], last, manifest["snapshot"], chosen[1]["mlflow_run"],
-        day_losses(test, columns, predictions),
+        test, day_losses(test, columns, predictions),
     )  # fmt: skip
     reached("refit-calibrated")
     return chosen[1]["version"], told
