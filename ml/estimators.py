@@ -87,7 +87,7 @@ def fit_small(
     weights: Floats | None = None,
 ) -> TabularModel:
     """Fit one small member instead of several: the same artifact, a fraction of the time."""
-    small = replace(config, members=1, width=32, batches=30, epochs=5, dropout=0.2)
+    small = replace(config, members=1, width=32, batches=30)
     return fit(train, holdout, schema, small, tracker, weights)
 
 
