@@ -19,9 +19,6 @@ from ml.tracker import Tracker
 from ml.training import fit
 
 
-SMALL_EPOCHS = 4
-
-
 class Model(Protocol):
     """Anything that turns rows into predictions."""
 
@@ -90,8 +87,7 @@ def fit_small(
     weights: Floats | None = None,
 ) -> TabularModel:
     """Fit one small member instead of several: the same artifact, a fraction of the time."""
-    epochs = min(config.epochs, SMALL_EPOCHS)
-    small = replace(config, members=1, width=32, batches=30, epochs=epochs)
+    small = replace(config, members=1, width=32, batches=30)
     return fit(train, holdout, schema, small, tracker, weights)
 
 
