@@ -94,13 +94,13 @@ class Walk:
         return [np.concatenate(parts) for parts in seeds]
 
 
-def measured(settings: dict[str, Any]) -> dict[str, Any]:
-    """Walk, with the settings that LightGBM was tuned to, and judge."""
-    walk = Walk(shop(FIRST, LAST), settings)
+def main() -> None:
+    """Walk, with the settings that LightGBM was tuned to, and keep what was found up to a day."""
+    walk = Walk(shop(FIRST, LAST), MODEL_RESULTS.found("tuning")["settings"])
     for decision, days in TESTS.items():
         walk.decide(decision, days)
-    return walk.judged()
+        MODEL_RESULTS.keep("walk", walk.judged())
 
 
 if __name__ == "__main__":
-    MODEL_RESULTS.keep("walk", measured(MODEL_RESULTS.found("tuning")["settings"]))
+    main()
