@@ -20,9 +20,8 @@ from examples import labelled
 from ledger import champion_on
 from lifecycle import store, training_set
 from ml.baselines import fit_baselines
-from ml.evaluation import Metrics, measure
-from ml.schema import Floats
 from ml.tabular import TrainConfig
+from ml.task import Floats, Metrics, words
 from resources.lake import Lake, quoted
 from resources.registry import Registry, registry_of
 from resources.settings import settings
@@ -65,7 +64,7 @@ def walk(lake: Lake, registry: Registry, model: MlModel, days: list[date]) -> di
             found.setdefault(name, []).append(values)
     joined = {name: np.concatenate(parts) for name, parts in found.items()}
     labels = joined.pop("label")
-    return {name: measure(labels, values) for name, values in joined.items()}
+    return {name: model.target.measure(labels, values) for name, values in joined.items()}
 
 
 def scored(
@@ -97,7 +96,7 @@ def scored(
 
 def line(found: Metrics) -> str:
     """Return a model's figures."""
-    return f"ROC AUC {found.roc_auc:.4f}  log loss {found.log_loss:.4f}  rows {found.rows:,}"
+    return "  ".join(f"{words(name)} {value:.4f}" for name, value in found.items() if value)
 
 
 if __name__ == "__main__":

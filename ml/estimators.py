@@ -20,16 +20,16 @@ from ml.training import fit
 
 
 class Model(Protocol):
-    """Anything that turns rows into probabilities."""
+    """Anything that turns rows into predictions."""
 
     def predict(self, table: pa.Table) -> Floats:
-        """Probability of label 1, shape [rows], in the table's order."""
+        """Predictions of the schema's task (`ml.task`), in the table's order."""
 
 
 class Fitted(Model, Protocol):
     """A model that can go live: it predicts the same after it was saved and loaded elsewhere.
 
-    `predict` gives float64 in [0, 1], and nulls and unseen levels get a probability too.
+    `predict` gives float64 as `schema.target` wants it, and nulls and unseen levels get one too.
     """
 
     @property
@@ -87,7 +87,7 @@ def fit_small(
     weights: Floats | None = None,
 ) -> TabularModel:
     """Fit one small member instead of several: the same artifact, a fraction of the time."""
-    small = replace(config, members=1, width=32, batches=30, epochs=5, dropout=0.2)
+    small = replace(config, members=1, width=32, batches=30)
     return fit(train, holdout, schema, small, tracker, weights)
 
 

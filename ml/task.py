@@ -162,7 +162,7 @@ class Task(Protocol):
     def linear_name(self) -> str:
         """What `linear` is called beside other models."""
 
-    def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
+    def linear(self, inverse_ridge: float) -> Any:
         """An unfitted linear model of scikit-learn with a ridge penalty of 1 / `inverse_ridge`."""
 
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:

@@ -296,6 +296,43 @@ MODEL = "repeat_purchase.config.meta.model"
 
 
 @pytest.mark.parametrize(
+    ("task", "classes", "metric"),
+    [
+        ("binary", [], "log_loss"),
+        ("multiclass", [2, 0, 1], "log_loss"),
+        ("regression", [], "squared_error"),
+    ],
+)
+def test_a_task_brings_its_metric_and_classes_keep_their_order(
+    edited, task: str, classes: list[int], metric: str
+) -> None:
+    model(edited)["task"], model(edited)["label"]["classes"] = task, classes
+    model(edited)["gate"].pop("metric")
+    [found] = declared(edited).models
+    assert (found.gate.metric, found.target.name) == (metric, task)
+    assert found.label.classes == tuple(map(str, classes))
+    assert len(found.target.columns) == (len(classes) or 1)
+
+
+@pytest.mark.parametrize(
+    ("label", "task"),
+    [(["no", "yes"], "binary"), (["one"], "multiclass"), (["a", "b"], "regression")],
+)
+def test_classes_are_two_or_more_and_of_a_multiclass_label(edited, label, task: str) -> None:
+    model(edited)["task"], model(edited)["label"]["classes"] = task, label
+    error = mistake(edited)
+    assert (error.key, error.value) == (f"{MODEL}.label.classes", label)
+
+
+@pytest.mark.parametrize("classes", [["Low", "low"], ["a", "a"], [True, False], [0.5, 1.5]])
+def test_a_class_is_text_or_an_integer_and_told_apart_without_capitals(edited, classes) -> None:
+    model(edited)["task"], model(edited)["label"]["classes"] = "multiclass", classes
+    error = mistake(edited)
+    assert (error.key, error.value) == (f"{MODEL}.label.classes", classes)
+    assert "name each class once, as text or an integer" in error.fix
+
+
+@pytest.mark.parametrize(
     ("path", "value", "key", "fix"),
     [
         (("task",), "ranking", "task", "'binary'"),
@@ -311,6 +348,8 @@ MODEL = "repeat_purchase.config.meta.model"
         (("train", "min_row"), 9, "train.min_row", "unknown key: did you mean 'min_rows'?"),
         (("gate", "slices"), ["contry"], "gate.slices", "did you mean 'country'?"),
         (("gate", "metric"), "auc", "gate.metric", "'log_loss'"),
+        (("gate", "metric"), "squared_error", "gate.metric", "binary is judged by log_loss"),
+        (("task",), "multiclass", "label.classes", "list the label's values, two or more"),
         (("label", "column"), "repurchase", "label.table", "did you mean 'repurchased'?"),
         (("label", "table"), "customer_label", "label.table", "did you mean 'customer_labels'?"),
         (("features", "table"), "customer_feature", "features.table", "'customer_features'?"),

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, ndtri
 
-from ml.evaluation import row_log_loss
-from ml.schema import Floats
+from ml.task import BINARY, Floats
 
 FEATURES = 8
 HORIZON = 14
@@ -102,7 +101,7 @@ def models(
 def expected_loss(rows: Rows, predictions: Floats) -> float:
     """Mean log loss over all labels that the true chances allow."""
     ones, zeros = np.ones(len(predictions)), np.zeros(len(predictions))
-    bought, not_bought = row_log_loss(ones, predictions), row_log_loss(zeros, predictions)
+    bought, not_bought = BINARY.losses(ones, predictions), BINARY.losses(zeros, predictions)
     return float((rows.chance * bought + (1 - rows.chance) * not_bought).mean())
 
 
@@ -111,8 +110,8 @@ def worse_by(fresh: Rows, candidate: Floats, champion: Floats) -> tuple[float, f
 
     Days of `fresh` are independent, so a day is the unit.
     """
-    theirs = row_log_loss(fresh.labels, champion)
-    difference = row_log_loss(fresh.labels, candidate) - theirs
+    theirs = BINARY.losses(fresh.labels, champion)
+    difference = BINARY.losses(fresh.labels, candidate) - theirs
     daily = np.bincount(fresh.day, difference) / np.bincount(fresh.day)
     error = daily.std(ddof=1) / np.sqrt(len(daily))
     return float(difference.mean() / theirs.mean()), float(daily.mean() / error)

@@ -13,8 +13,7 @@ import numpy as np
 import typer
 
 from bench.results import DRIFT_RESULTS
-from ml.evaluation import row_log_loss
-from ml.schema import Floats
+from ml.task import BINARY, Floats
 from ml.trial import Differences, Trial, look, rule
 
 FIRST, HORIZON = date(2024, 3, 1), 14
@@ -46,7 +45,7 @@ def trial(seed: int, entities: int, wander: float, worse: float) -> Differences:
         error = rng.normal(0, (0.3**2 + more**2) ** 0.5, entities) + rng.normal(0, 0.1, odds.shape)
         bias = moods(rng, TRIAL.days, wander)[:, None]
         predicted = 1 / (1 + np.exp(-(odds + error + bias)))
-        losses.append(row_log_loss(label.ravel(), predicted.ravel()))
+        losses.append(BINARY.losses(label.ravel(), predicted.ravel()))
     day = np.repeat(np.datetime64(FIRST) + span, entities)
     return Differences(day, np.tile(np.arange(entities), TRIAL.days), losses[0] - losses[1])
 

@@ -123,7 +123,7 @@ def tuned(
 def _proposed(trial: optuna.Trial) -> dict[str, Any]:
     return {
         "shared": trial.suggest_categorical("shared", [False, True]),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.2, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 20, 1000, log=True),
         "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),

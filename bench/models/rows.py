@@ -43,6 +43,6 @@ def split(decision: date, test_days: int, every: int = WEEK) -> Split:
     return Split(recipe, recipe.days(matured), test, HOLDOUT_SHARE)
 
 
-def parts(shop: Shop, decision: date, test_days: int) -> Parts:
+def parts(shop: Shop, decision: date, test_days: int, every: int = WEEK) -> Parts:
     """The rows of `split`."""
-    return split(decision, test_days).parts(shop.table, shop.schema)
+    return split(decision, test_days, every).parts(shop.table, shop.schema)

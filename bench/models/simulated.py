@@ -21,7 +21,7 @@ import typer
 
 from bench.models import boosting
 from bench.models.rows import WEEK, Shop, parts, shop
-from bench.models.tuning import TRIALS
+from bench.models.tuning import TRIAL_DAYS, TRIALS
 from bench.models.walk import SEEDS
 from bench.results import MODEL_RESULTS, ROOT
 from ml.baselines import fit_baselines
@@ -65,8 +65,9 @@ def measured(of: Shop, truth: pa.Table) -> list[dict[str, Any]]:
 
 def of_share(of: Shop, truth: pa.Table, share: float) -> dict[str, Any]:
     """Mean share of the possible gain that every model reaches, over seeds."""
-    validation = [parts(of, decision, days) for decision, days in VALIDATION.items()]
+    validation = [parts(of, decision, days, TRIAL_DAYS) for decision, days in VALIDATION.items()]
     settings, _ = boosting.tuned(validation, of.schema, TRIALS, seed=0)
+    settings["learning_rate"] /= 2  # as in the tuning for the walk
     rows = parts(of, *TEST)
     chance, labels = chances(rows.test, truth), of.schema.labels(rows.train)
     gains: dict[str, list[float]] = {}

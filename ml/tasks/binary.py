@@ -112,10 +112,10 @@ class Binary(OneNumber):
         off = brentq(lambda shift: expit(log_odds + shift).mean() - labels.mean(), -30, 30)
         return expit(log_odds + off)
 
-    def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
+    def linear(self, inverse_ridge: float) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        return LogisticRegression(C=inverse_ridge, solver=solver, max_iter=500)
+        return LogisticRegression(C=inverse_ridge, max_iter=500)
 
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         return model.predict_proba(matrix)[:, 1].astype(np.float64)

@@ -165,10 +165,10 @@ class Multiclass:
             moved = moved + np.log(wanted / said)
         return softmax(moved, axis=1)
 
-    def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
+    def linear(self, inverse_ridge: float) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        return LogisticRegression(C=inverse_ridge, solver=solver, max_iter=500)
+        return LogisticRegression(C=inverse_ridge, max_iter=500)
 
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         return model.predict_proba(matrix).astype(np.float64)

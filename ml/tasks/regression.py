@@ -106,7 +106,7 @@ class Regression(OneNumber):
     def levelled(self, labels: Floats, predictions: Floats) -> Floats:
         return predictions + (labels.mean() - predictions.mean())
 
-    def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
+    def linear(self, inverse_ridge: float) -> Any:
         """Half of the squared error and a ridge of 1 / (2 C), so C means what it does elsewhere."""
         from sklearn.linear_model import Ridge
 

@@ -65,7 +65,7 @@ def evaluate(
     store.keep(lake, model, WHAT, as_of, document)
     reached("evaluation-kept")
     _keep_predictions(lake, model, as_of, parts.test, predictions)
-    scores = [{"model": name, **vars(metrics)} for name, metrics in found.metrics.items()]
+    scores = [{"model": name, **metrics} for name, metrics in found.metrics.items()]
     drawn = {
         "calibration": figures.calibration_plot(found),
         "comparison": figures.comparison_plot(task, found, labels, predictions),

@@ -37,7 +37,7 @@ CHAMPION = "champion"
 ESTIMATOR, FIRST_ESTIMATOR = "estimator", "tabular"  # tag; what versions without one were made by
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 HOST, PROCESS = "leeway.host", "leeway.process"
-REQUIREMENTS = ("torch", "numpy", "pyarrow", "pandas", "mlflow")
+REQUIREMENTS = ("torch", "tabm", "numpy", "pyarrow", "pandas", "mlflow")
 SERVED = Path(__file__).with_name("served_model.py")
 ML = Path(__file__).resolve().parents[2] / "ml"
 

@@ -67,7 +67,7 @@ def test_constant_and_all_null_columns_have_no_bins(
     assert bins["price"] == 16
 
 
-def test_what_all_rows_of_a_day_share_is_left_out_of_numbers_and_categories() -> None:
+def test_what_all_rows_of_a_day_share_is_kept_apart_from_numbers_and_categories() -> None:
     days = np.arange(10).repeat(30)
     rows = pa.table(
         {
@@ -84,6 +84,9 @@ def test_what_all_rows_of_a_day_share_is_left_out_of_numbers_and_categories() ->
     assert preprocessing.shared == ("season", "weekday")
     assert not encoded.positions[:, 0].any()
     assert not encoded.codes.any()
+    season = np.sin(np.delete(np.arange(10), 3))
+    assert encoded.shared[0, 0] == pytest.approx((season[0] - season.mean()) / season.std())
+    assert encoded.shared[3 * 30, 0] == 0.0
     assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from scipy.special import expit
 
@@ -178,3 +179,25 @@ def test_a_history_without_a_good_model_says_what_the_last_attempt_lacked(world)
     days = [FIRST + n * ONE_DAY for n in range(10)]
     with pytest.raises(ReplayError, match="too few rows matured"):
         run(world, PLAN, days, "weekly")
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_history_of_classes_or_of_numbers_is_replayed_too(world, task: str) -> None:
+    days = [FIRST + n * ONE_DAY for n in range(35)]
+    rows = world.of(days).filter(pc.less(world.of(days)["customer_id"], "c150"))
+    amount = 10 * np.abs(rows["visits"].to_numpy() - 3) + rows["spend"].to_numpy()
+    size = np.array(["small", "large"])[(amount > 12).astype(int)]
+    rows = rows.append_column("amount", pa.array(amount)).append_column("size", pa.array(size))
+    of = {"multiclass": ("size", ("small", "large")), "regression": ("amount", ())}
+    label, classes = of[task]
+    columns = replace(world.schema, label=label, task=task, classes=classes)
+    sketches = {
+        d: sketch_table(rows.filter(pc.equal(rows["as_of"], d)).select([label])) for d in days
+    }
+    told = World(rows, columns, HORIZON, {d: world.features[d] for d in days}, sketches)
+    plan = replace(PLAN, window_days=40, every_days=1, min_rows=2000)
+    found = run(told, plan, days, "adaptive")
+    assert len(found.deployments) == 1
+    labels = columns.labels(rows)
+    constant = np.repeat(columns.target.constant(labels), len(labels), axis=0)
+    assert found.mean_loss(days[0]) < 0.7 * columns.target.losses(labels, constant).mean()
