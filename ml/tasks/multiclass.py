@@ -170,6 +170,12 @@ class Multiclass:
 
         return LogisticRegression(C=inverse_ridge, solver=solver, max_iter=500)
 
+    def coefficients(self, model: Any) -> tuple[Floats, Floats]:
+        if len(self.classes) > 2:
+            return model.coef_, model.intercept_
+        both = np.array([-0.5, 0.5])  # of two classes scikit-learn has the log-odds of the second
+        return both[:, None] * model.coef_, both * model.intercept_
+
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         return model.predict_proba(matrix).astype(np.float64)
 
