@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-CHUNK_ROWS = 8192
+CHUNK_ROWS = 2048
 STEPS = 30  # six are usual
 PRECISE = 1e-9  # of the loss; the last step then squares what is left
 SINGULAR = 1e-9  # of the largest curvature: softmax says the same with a constant on all outputs

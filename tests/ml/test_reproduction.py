@@ -69,7 +69,7 @@ def test_the_plain_values_have_outcome_and_sentence() -> None:
     assert plain["kept"][0] == {"what": "data", "then": "d1", "now": "d1"}
 
 
-def test_a_build_names_packages_and_the_cpu_s_capability() -> None:
+def test_a_build_names_packages_cpu_and_gpu() -> None:
     found = build()
-    assert found.keys() == {"torch", "numpy", "scikit-learn", "cpu"}
+    assert found.keys() == {"torch", "numpy", "scikit-learn", "cpu", "gpu"}
     assert all(found.values())
