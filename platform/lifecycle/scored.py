@@ -99,7 +99,8 @@ def _notes(
 
 def not_finite(days: pa.ChunkedArray, scores: Floats, who: str) -> dict[date, str]:
     """Return the days that have a prediction that is no finite number, and how many."""
-    bad = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
+    finite = np.isfinite(scores)
+    bad = ~(finite if finite.ndim == 1 else finite.all(axis=1))
     if not bad.any():
         return {}
     found = days.filter(pa.array(bad)).value_counts().to_pylist()
