@@ -31,7 +31,7 @@ learns from the year whose labels had matured; a tenth of the customers is held 
 calibration. LightGBM was tuned by 50 Optuna trials on weekly days from 2011-04-25 to 2011-07-11, by
 decisions made in the same way; it sees raw columns and native categories, and whether it sees what
 all rows of a day share (season, trend) was tuned too: `tuned_other` is the other choice. `lightgbm`
-is the baseline of every evaluation, with fixed settings. Means of {seeds} seed(s) of the first three.
+is the baseline of every evaluation, with fixed settings. Seeds of the first three: {seeds}.
 """
 BETTER = """How much better `tabular` is, with 95 % intervals of a paired bootstrap over blocks of
 days; the difference of ROC AUC is that of single days, where the level of a day does not count:
