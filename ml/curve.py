@@ -21,7 +21,7 @@ class Curve:
 
 def roc(happened: Floats, probabilities: Floats) -> Curve:
     """The ROC curve of rows of shape [rows] that did (1) or did not (0) happen."""
-    from sklearn.metrics import roc_curve  # 1 s that scoring does not need
+    from sklearn.metrics import roc_curve
 
     false_positive, true_positive, _ = roc_curve(happened, probabilities)
     return Curve("ROC", "false positive rate", "true positive rate", false_positive, true_positive)

@@ -8,7 +8,6 @@ and 06-06, among those that the defaults were chosen on.
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
@@ -57,9 +56,9 @@ class LinearPath(nn.Module):
         model = task.linear(inverse_ridge, solver="newton-cholesky")
         standardised = ((design - mean) / scale).numpy()
         model.fit(standardised, targets.numpy(), sample_weight=weights.double().numpy())
-        coefficients = torch.from_numpy(np.atleast_2d(model.coef_).T).double()
-        weight = coefficients / scale[:, None]
-        bias = torch.from_numpy(np.atleast_1d(model.intercept_)).double() - mean @ weight
+        slopes, intercepts = map(torch.from_numpy, task.coefficients(model))
+        weight = slopes.double().T / scale[:, None]
+        bias = intercepts.double() - mean @ weight
         self.weight.copy_(weight.view_as(self.weight))
         self.bias.copy_(bias.view_as(self.bias))
 

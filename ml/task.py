@@ -165,6 +165,9 @@ class Task(Protocol):
     def linear(self, inverse_ridge: float, solver: str = "lbfgs") -> Any:
         """An unfitted linear model of scikit-learn with a ridge penalty of 1 / `inverse_ridge`."""
 
+    def coefficients(self, model: Any) -> tuple[Floats, Floats]:
+        """Weights [outputs, columns] and intercepts [outputs] of a fitted `linear`."""
+
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         """Predictions of a fitted `linear`, or of a pipeline that ends in one."""
 

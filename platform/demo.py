@@ -7,6 +7,7 @@ from declaration import MlModel
 from examples import labelled, schema
 from lifecycle import store
 from lifecycle.champions import history_of
+from lifecycle.loaded import fitted_of
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
@@ -65,7 +66,7 @@ def compare(
     if not found:
         return None
     rows = labelled(lake, model, [row["day"] for row in found])
-    predictions = registry.load(model.name, version, model.train.declared).predict(rows)
+    predictions = fitted_of(registry, model, version).predict(rows)
     stayed = model.target.losses(schema(model, rows).labels(rows), predictions)
     count = sum(row["rows"] for row in found)
     live = sum(row["rows"] * row["mean_loss"] for row in found) / count

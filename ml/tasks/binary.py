@@ -1,4 +1,7 @@
-"""Whether something happens: labels 0 and 1, predictions are the probability of 1."""
+"""Whether something happens: labels 0 and 1, predictions are the probability of 1.
+
+SciPy and scikit-learn are imported where they are used: a declaration needs neither.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import entr, expit, logit
 
 from ml.curve import Curve, roc
 from ml.tasks.one_number import OneNumber
@@ -79,7 +81,7 @@ class Binary(OneNumber):
         return -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
 
     def measure(self, labels: Floats, predictions: Floats) -> Mapping[str, float | None]:
-        from sklearn.metrics import roc_auc_score  # 1 s that scoring does not need
+        from sklearn.metrics import roc_auc_score
 
         both = len(np.unique(labels)) == 2
         return {
@@ -96,17 +98,24 @@ class Binary(OneNumber):
         return roc(labels, predictions)
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
+        from scipy.special import entr
+
         p = np.clip(columns[0], 0.0, 1.0)
         return float((entr(p) + entr(1 - p)).mean()) if len(p) else float("nan")
 
     def link(self, predictions: Floats) -> Floats:
+        from scipy.special import logit
+
         return logit(np.clip(predictions.astype(np.float64), SMALLEST, 1 - SMALLEST))
 
     def unlink(self, values: Floats) -> Floats:
+        from scipy.special import expit
+
         return np.clip(expit(values), SMALLEST, 1 - SMALLEST)
 
     def levelled(self, labels: Floats, predictions: Floats) -> Floats:
-        from scipy.optimize import brentq  # which scoring does not need either
+        from scipy.optimize import brentq
+        from scipy.special import expit
 
         log_odds = self.link(predictions)
         off = brentq(lambda shift: expit(log_odds + shift).mean() - labels.mean(), -30, 30)

@@ -1,4 +1,7 @@
-"""Which of several classes: labels are their index, predictions a probability for each."""
+"""Which of several classes: labels are their index, predictions a probability for each.
+
+SciPy and scikit-learn are imported where they are used: a declaration needs neither.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
-from scipy.special import entr, softmax
 
 from ml.bins import Bin, calibration_bins, calibration_error
 from ml.column_types import is_text
@@ -143,6 +145,8 @@ class Multiclass:
         return roc(self._one_hot(labels).ravel(), predictions.ravel())
 
     def expected_loss(self, columns: Sequence[Floats]) -> float | None:
+        from scipy.special import entr
+
         if not all(map(len, columns)):
             return float("nan")
         return float(sum(entr(np.clip(p, 0.0, 1.0)).mean() for p in columns))
@@ -151,11 +155,15 @@ class Multiclass:
         return np.log(np.clip(predictions.astype(np.float64), SMALLEST, 1.0))
 
     def unlink(self, values: Floats) -> Floats:
+        from scipy.special import softmax
+
         clipped = np.clip(softmax(values, axis=1), SMALLEST, 1.0)
         return clipped / clipped.sum(axis=1, keepdims=True)
 
     def levelled(self, labels: Floats, predictions: Floats) -> Floats:
         """Iterative scaling: classes that are said too often lose log-odds until none is."""
+        from scipy.special import softmax
+
         wanted = np.maximum(self.constant(labels), SMALLEST)
         moved = self.link(predictions)
         for _ in range(100):
@@ -170,6 +178,12 @@ class Multiclass:
 
         return LogisticRegression(C=inverse_ridge, solver=solver, max_iter=500)
 
+    def coefficients(self, model: Any) -> tuple[Floats, Floats]:
+        if len(self.classes) > 2:
+            return model.coef_, model.intercept_
+        both = np.array([-0.5, 0.5])  # of two classes scikit-learn has the log-odds of the second
+        return both[:, None] * model.coef_, both * model.intercept_
+
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         return model.predict_proba(matrix).astype(np.float64)
 
@@ -182,7 +196,7 @@ class Multiclass:
 
     def _roc_auc(self, happened: Floats, predictions: Floats) -> float | None:
         """Mean over classes, each against the rest; None where a class has no row, or all."""
-        from sklearn.metrics import roc_auc_score  # 1 s that scoring does not need
+        from sklearn.metrics import roc_auc_score
 
         shares = happened.mean(axis=0)
         if (shares == 0).any() or (shares == 1).any():

@@ -29,6 +29,9 @@ class OneNumber:
             return None
         return f"the label is {labels[0]:g} in all {len(labels)} training rows"
 
+    def coefficients(self, model: Any) -> tuple[Floats, Floats]:
+        return np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+
     def shape(self, rows: int) -> tuple[int, ...]:
         return (rows,)
 

@@ -12,6 +12,7 @@ from declaration import MlModel
 from errors import NoEvidenceError
 from examples import replace_days
 from lifecycle import candidate, store, training_set
+from lifecycle.loaded import fitted_of
 from lifecycle.predictions import columns_of, described
 from lifecycle.reload import reloaded_predictions
 from ml import evaluation, figures, gate
@@ -96,10 +97,7 @@ def _predictions(
     named = {gate.candidate_name(recipe): version for recipe, version in trained.items()}
     if manifest["champion"] is not None:
         named[gate.CHAMPION] = manifest["champion"]
-    return {
-        name: registry.load(model.name, v, model.train.declared).predict(test)
-        for name, v in named.items()
-    }
+    return {name: fitted_of(registry, model, v).predict(test) for name, v in named.items()}
 
 
 def _keep_predictions(

@@ -10,6 +10,7 @@ from commit_points import reached
 from declaration import MlModel
 from lifecycle import calibration, candidate, champions, evaluation, store, training_set
 from lifecycle.alias import reconcile
+from lifecycle.loaded import fitted_of
 from lifecycle.splits import decided_on, windows_of
 from ml import gate
 from ml.evidence import Evidence, Learned, Scored
@@ -110,7 +111,7 @@ def _refit(
     Where the refit is another model than the one that was judged, that one goes live itself, and
     the second value says so.
     """
-    gated = registry.load(model.name, judged, model.train.declared)
+    gated = fitted_of(registry, model, judged)
     gated_split = training_set.split_from(manifest, recipe)
     test, _ = training_set.rows_of(lake, model, manifest, gated_split)
     split = training_set.split_for(manifest, recipe, "refit")
@@ -120,7 +121,7 @@ def _refit(
         lake, registry, model, said, "refit", everything.train, None,
         columns, replace(gated.refit_config, threads=threads), everything.weights,
     )  # fmt: skip
-    fitted = registry.load(model.name, made["version"], model.train.declared)
+    fitted = fitted_of(registry, model, made["version"])
     both = gated.predict(test.test), fitted.predict(test.test)
     agreement = gate.refit_agrees(model.target, *both)
     chosen, last, told = (fitted, made), split.train_days[-1], []

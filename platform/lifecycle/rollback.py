@@ -18,6 +18,7 @@ from errors import RegistryError, RollbackError
 from lifecycle import store, trial
 from lifecycle.alias import reconcile
 from lifecycle.champions import ROLLED_BACK, Row, crown, history_of, in_force, named
+from lifecycle.loaded import fitted_of
 from ml.trial import Ruling, rule
 from resources.lake import Lake
 from resources.registry import Registry
@@ -167,7 +168,7 @@ def _require_day(model: str, now: Row, day: date, newest: date) -> None:
 def _require_loadable(registry: Registry, model: MlModel, version: int) -> None:
     """Raise RollbackError where what would go live cannot even be loaded."""
     try:
-        registry.load(model.name, version, model.train.declared)
+        fitted_of(registry, model, version)
     except RegistryError:
         raise
     except Exception as error:  # MLflow, a file, torch: whatever it is, the live one stays

@@ -13,6 +13,7 @@ from examples import features
 from lifecycle import guard
 from lifecycle.candidate import manifest_of
 from lifecycle.guard import rows_without
+from lifecycle.loaded import fitted_of
 from lifecycle.predictions import Part, columns_of, predicted
 from lifecycle.tested import made_by
 from ml.task import Floats
@@ -65,7 +66,7 @@ def _predictions(
     """Return a version's predictions and its milliseconds per row."""
     if not rows.num_rows:  # columns may be gone: what is not asked cannot fail
         return np.empty(model.target.shape(0)), None
-    fitted = registry.load(model.name, version, model.train.declared)
+    fitted = fitted_of(registry, model, version)
     started = perf_counter()
     scores = fitted.predict(rows)
     return scores, 1000 * (perf_counter() - started) / rows.num_rows
@@ -98,7 +99,8 @@ def _notes(
 
 def not_finite(days: pa.ChunkedArray, scores: Floats, who: str) -> dict[date, str]:
     """Return the days that have a prediction that is no finite number, and how many."""
-    bad = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
+    finite = np.isfinite(scores)
+    bad = ~(finite if finite.ndim == 1 else finite.all(axis=1))
     if not bad.any():
         return {}
     found = days.filter(pa.array(bad)).value_counts().to_pylist()

@@ -20,7 +20,7 @@ from assets.partitions import days_between
 from chronicle import live_on
 from declaration import MlModel
 from declared import declared
-from errors import UnsoundRowsError
+from errors import RegistryError, UnsoundRowsError
 from examples import features, labelled
 from lifecycle import (
     candidate,
@@ -203,6 +203,14 @@ def test_mlflow_serves_what_the_lake_has(shop) -> None:
         list(target.columns) if shop.model.label.classes else [0]
     )
     assert isinstance(found, pd.DataFrame) == bool(shop.model.label.classes)
+
+
+def test_a_version_of_another_task_is_not_taken_for_one_of_the_model(shop, built) -> None:
+    [other] = [each.model for each in built.values() if each.model.name != shop.model.name]
+    changed = shop.model.model_copy(update={"task": other.task, "label": other.label})
+    day = DECISION + timedelta(days=1)
+    with pytest.raises(RegistryError, match=f"declares {other.task} .*: what predicts something"):
+        scoring.predict(shop.lake, shop.registry, changed, [day])
 
 
 def test_the_day_and_the_version_are_told_in_the_words_of_the_task(shop) -> None:

@@ -79,6 +79,17 @@ def test_with_several_outputs_it_is_a_multinomial_regression(inputs: Encoded) ->
     assert found == pytest.approx(model.predict_proba(x.numpy()), abs=1e-3)
 
 
+def test_of_two_classes_it_is_the_logistic_regression_of_the_second(
+    inputs: Encoded, labels: torch.Tensor
+) -> None:
+    one, two, weights = LinearPath(3, [5]), LinearPath(3, [5], outputs=2), torch.ones(500)
+    one.fit(BINARY, inputs, labels, weights, inverse_ridge=0.1)
+    pair = task_of("multiclass", ("no", "yes"))
+    two.fit(pair, inputs, labels.long(), weights, inverse_ridge=0.1)
+    found = two(inputs.positions, inputs.codes).softmax(dim=1)[:, 1]
+    assert torch.allclose(found, one(inputs.positions, inputs.codes)[:, 0].sigmoid(), atol=1e-5)
+
+
 def test_of_a_number_it_is_a_ridge_regression(inputs: Encoded) -> None:
     given = encoded(inputs.positions[:, :1], torch.empty(500, 0).long())
     path = LinearPath(1, [])

@@ -185,8 +185,10 @@ def test_a_history_without_a_good_model_says_what_the_last_attempt_lacked(world)
 def test_a_history_of_classes_or_of_numbers_is_replayed_too(world, task: str) -> None:
     days = [FIRST + n * ONE_DAY for n in range(35)]
     rows = world.of(days).filter(pc.less(world.of(days)["customer_id"], "c150"))
-    amount = 10 * np.abs(rows["visits"].to_numpy() - 3) + rows["spend"].to_numpy()
-    size = np.array(["small", "large"])[(amount > 12).astype(int)]
+    noise = np.random.default_rng(2).normal(size=rows.num_rows)
+    visits = rows["visits"].to_numpy()
+    amount = 100 + 2 * visits + 2 * np.abs(visits - 3) + 4 * noise
+    size = np.array(["small", "large"])[(amount > 110).astype(int)]
     rows = rows.append_column("amount", pa.array(amount)).append_column("size", pa.array(size))
     of = {"multiclass": ("size", ("small", "large")), "regression": ("amount", ())}
     label, classes = of[task]
@@ -200,4 +202,4 @@ def test_a_history_of_classes_or_of_numbers_is_replayed_too(world, task: str) ->
     assert len(found.deployments) == 1
     labels = columns.labels(rows)
     constant = np.repeat(columns.target.constant(labels), len(labels), axis=0)
-    assert found.mean_loss(days[0]) < 0.7 * columns.target.losses(labels, constant).mean()
+    assert found.mean_loss(days[0]) < 0.9 * columns.target.losses(labels, constant).mean()
