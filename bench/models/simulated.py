@@ -35,6 +35,8 @@ FIRST, DAYS, CUSTOMERS, SEED = date(2024, 1, 1), 455, 3000, 1
 LAST = date(2025, 3, 30)
 # As in the walk: tuned on days before those that judge. The shop's first year fills the windows.
 VALIDATION, TEST = {date(2024, 11, 18): 4}, (date(2025, 1, 27), 7)
+KEYS = pa.schema({"customer_id": pa.string(), "as_of": pa.date32(), "row": pa.int64()})
+TRUTH = pa.schema([KEYS.field(0), KEYS.field(1), pa.field("probability_14d", pa.float64())])
 SHARES = (1.0, 0.1)  # of the customers: what a shop of this size and of a tenth learns from
 
 
@@ -104,8 +106,10 @@ def expected_loss(chance: Floats, predictions: Floats) -> float:
 
 def chances(test: pa.Table, truth: pa.Table) -> Floats:
     """The true probability of every test row, shape [rows]."""
-    keys = test.select(["customer_id", "as_of"]).append_column("row", pa.array(range(len(test))))
-    found = keys.join(truth, ["customer_id", "as_of"]).sort_by("row")
+    keys = test.select(["customer_id", "as_of"]).append_column(
+        "row", pa.array(range(len(test)), pa.int64())
+    )
+    found = keys.cast(KEYS).join(truth.cast(TRUTH), list(KEYS.names[:2])).sort_by("row")
     return found["probability_14d"].to_numpy()
 
 

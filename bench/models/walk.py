@@ -1,6 +1,6 @@
 """A walk forward through the real shop: `tabular`, tuned LightGBM, logistic regression, base rate.
 
-    LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.walk
+    LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.walk [--seeds 5]
 
 A decision every eight weeks learns from the year whose labels have matured and is judged by the
 weekly days until the next one. LightGBM was tuned (`bench.models.tuning`) on days before the first
@@ -10,10 +10,11 @@ test day; the defaults of `tabular` were chosen there too.
 from collections.abc import Callable
 from datetime import date
 from time import process_time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
+import typer
 
 from bench.models import boosting
 from bench.models.rows import Shop, parts, shop
@@ -38,8 +39,8 @@ Predictions = dict[str, list[Floats]]
 class Walk:
     """Predictions of every model and seed on the test days, and CPU seconds of a fit."""
 
-    def __init__(self, of: Shop, settings: dict[str, Any]) -> None:
-        self.shop, self.settings = of, settings
+    def __init__(self, of: Shop, settings: dict[str, Any], seeds: int) -> None:
+        self.shop, self.settings, self.seeds = of, settings, seeds
         self.tests: list[pa.Table] = []
         self.found: list[Predictions] = []
         self.seconds: dict[str, list[float]] = {}
@@ -48,7 +49,7 @@ class Walk:
         """Train every model with what is known on this day and predict the test days."""
         rows = parts(self.shop, decision, test_days)
         predicted: Predictions = {}
-        for seed in range(SEEDS):
+        for seed in range(self.seeds):
             for name, work in self.models(rows, seed).items():
                 began = process_time()
                 model = work()
@@ -84,6 +85,7 @@ class Walk:
             },
             "days": by_day(labels, days, joined),
             "rows": len(labels),
+            "seeds": self.seeds,
             "base_rate": float(labels.mean()),
             "fit_seconds": {name: float(np.mean(each)) for name, each in self.seconds.items()},
         }
@@ -94,13 +96,13 @@ class Walk:
         return [np.concatenate(parts) for parts in seeds]
 
 
-def main() -> None:
+def main(seeds: Annotated[int, typer.Option(min=1)] = SEEDS) -> None:
     """Walk, with the settings that LightGBM was tuned to, and keep what was found up to a day."""
-    walk = Walk(shop(FIRST, LAST), MODEL_RESULTS.found("tuning")["settings"])
+    walk = Walk(shop(FIRST, LAST), MODEL_RESULTS.found("tuning")["settings"], seeds)
     for decision, days in TESTS.items():
         walk.decide(decision, days)
         MODEL_RESULTS.keep("walk", walk.judged())
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
