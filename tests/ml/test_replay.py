@@ -184,7 +184,7 @@ def test_a_history_without_a_good_model_says_what_the_last_attempt_lacked(world)
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_a_history_of_classes_or_of_numbers_is_replayed_too(world, task: str) -> None:
     days = [FIRST + n * ONE_DAY for n in range(35)]
-    rows = world.of(days).filter(pc.less(world.of(days)["customer_id"], "c150"))
+    rows = world.of(days).filter(pc.less(world.of(days)["customer_id"], "c300"))
     noise = np.random.default_rng(2).normal(size=rows.num_rows)
     visits = rows["visits"].to_numpy()
     amount = 100 + 2 * visits + 2 * np.abs(visits - 3) + 4 * noise
