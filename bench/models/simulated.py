@@ -110,7 +110,20 @@ def chances(test: pa.Table, truth: pa.Table) -> Floats:
         "row", pa.array(range(len(test)), pa.int64())
     )
     found = keys.cast(KEYS).join(truth.cast(TRUTH), list(KEYS.names[:2])).sort_by("row")
+    if found["probability_14d"].null_count:
+        raise ValueError(
+            f"{found['probability_14d'].null_count} test rows have no true probability"
+        )
     return found["probability_14d"].to_numpy()
+
+
+def hashed(truth: pa.Table) -> pa.Table:
+    """The truth with customers as the lake names them: by pseudonyms."""
+    from ingestion.contract import pseudonyms
+    from resources.settings import pii_key, settings
+
+    names = map(pseudonyms(pii_key(settings())), truth["customer_id"].to_pylist())
+    return truth.set_column(0, "customer_id", pa.array(names, pa.string()))
 
 
 def some(table: pa.Table, share: float) -> pa.Table:
@@ -123,7 +136,7 @@ def some(table: pa.Table, share: float) -> pa.Table:
 def main(home: Annotated[Path, typer.Option()] = ROOT / "var" / "bench-shop") -> None:
     """Measure and keep."""
     path = prepared(home.resolve())
-    truth = pq.read_table(path, columns=["customer_id", "day", "probability_14d"])
+    truth = hashed(pq.read_table(path, columns=["customer_id", "day", "probability_14d"]))
     of = shop(FIRST, TEST[0] + timedelta(WEEK * (TEST[1] - 1)))
     MODEL_RESULTS.keep("simulated", measured(of, truth.rename_columns({"day": "as_of"})))
 
