@@ -1,5 +1,6 @@
 """The assets that make one model: training_set → candidate → evaluation → champion."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -34,6 +35,13 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         "partitions_def": partitions,
         "group_name": model.name,
     }
+    training_set = _training_set(model, common)
+    candidate = _candidate(model, {**common, "deps": [training_set]})
+    evaluation = _evaluation(model, {**common, "deps": [candidate]})
+    return [training_set, candidate, evaluation, _champion(model, {**common, "deps": [evaluation]})]
+
+
+def _training_set(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
     window = TimeWindowPartitionMapping(start_offset=-model.train.window_days)
     inputs = [
         AssetDep(AssetKey([schema, name]), partition_mapping=window)
@@ -50,7 +58,11 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         reached("training-set-kept")
         return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
 
-    @asset(**common, deps=[training_set], kinds={"pytorch", "mlflow"}, pool=HEAVY)
+    return training_set
+
+
+def _candidate(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
+    @asset(**common, kinds={"pytorch", "mlflow"}, pool=HEAVY)
     def candidate(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -60,7 +72,11 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
         links = {f"url_{recipe}": MetadataValue.url(url) for recipe, url in urls.items()}
         return MaterializeResult(metadata={"candidates": table(list(rows.values())), **links})
 
-    @asset(**common, deps=[candidate], kinds={"lightgbm", "mlflow"}, pool=HEAVY)
+    return candidate
+
+
+def _evaluation(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
+    @asset(**common, kinds={"lightgbm", "mlflow"}, pool=HEAVY)
     def evaluation(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -71,7 +87,11 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
             metadata={"scores": table(found.scores), **pictures(found.figures)}
         )
 
-    @asset(**common, deps=[evaluation], kinds={"mlflow"}, pool=HEAVY)
+    return evaluation
+
+
+def _champion(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
+    @asset(**common, kinds={"mlflow"}, pool=HEAVY)
     def champion(
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
@@ -89,7 +109,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
             }
         )
 
-    return [training_set, candidate, evaluation, champion]
+    return champion
 
 
 def day_of(context: AssetExecutionContext) -> date:
