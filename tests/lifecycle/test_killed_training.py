@@ -32,8 +32,10 @@ def killed_once(monkeypatch) -> None:
 
 
 def test_the_next_attempt_goes_on_where_a_training_ended_and_keeps_no_state(
-    fresh, killed_once, caplog
+    make_world, shop_model, killed_once, caplog
 ) -> None:
+    # A name of its own: what another test has registered in the shared MLflow would be adopted.
+    fresh = make_world(model=shop_model.model_copy(update={"name": "killed"}))
     caplog.set_level(logging.INFO, "leeway")
     folder = Path(fresh.registry.checkpoints, fresh.model.name)
     as_of = fresh.first_decision
