@@ -21,7 +21,7 @@ def failed(checks: Iterable[Check]) -> tuple[FailedCheck, ...]:
 
 
 def change_point(checks: Iterable[Check]) -> date | None:
-    """The first day of the alarm that is up, None where none is. WARNs are none.
+    """The first day of the alarm that is up, None where none is.
 
     The loss alarm's where it is up: what the others have seen move may be harmless.
     """

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pyarrow as pa
 
 from ml.curve import Curve, roc
 from ml.tasks.one_number import OneNumber
@@ -31,10 +30,6 @@ class Binary(OneNumber):
     what = "probability that {label} is 1"
     wants = "integer 0 and 1"
     linear_name = "logistic"
-
-    def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
-        values = np.asarray(column.cast(pa.float64()))
-        return np.where(self.known(values), values, np.nan)
 
     def known(self, labels: Floats) -> Mask:
         return np.isin(labels, (0.0, 1.0))

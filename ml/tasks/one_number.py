@@ -1,5 +1,6 @@
 """What labels of one number per row have in common."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ from ml.bins import Bin, calibration_bins, calibration_error
 from ml.column_types import is_numeric
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 PREDICTION = "prediction"
 
 
-class OneNumber:
+class OneNumber(ABC):
     """A part of `ml.task.Task`."""
 
     outputs = 1
@@ -20,6 +22,13 @@ class OneNumber:
 
     def takes(self, type_: pa.DataType) -> bool:
         return is_numeric(type_)
+
+    def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
+        values = np.asarray(column.cast(pa.float64()))
+        return np.where(self.known(values), values, np.nan)
+
+    @abstractmethod
+    def known(self, labels: Floats) -> Mask: ...
 
     def constant(self, labels: Floats, weights: Floats | None = None) -> Floats:
         return np.atleast_1d(np.average(labels, weights=weights))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pyarrow as pa
 
 from ml.curve import Curve, errors
 from ml.tasks.one_number import OneNumber
@@ -30,10 +29,6 @@ class Regression(OneNumber):
     what = "mean of {label}"
     wants = "finite numbers"
     linear_name = "ridge"
-
-    def read(self, column: pa.ChunkedArray | pa.Array) -> Floats:
-        values = np.asarray(column.cast(pa.float64()))
-        return np.where(self.known(values), values, np.nan)
 
     def known(self, labels: Floats) -> Mask:
         return np.isfinite(labels)
