@@ -1,0 +1,132 @@
+"""A table by day as a query: what dbt compiles, asked for any days, and nothing is written.
+
+dbt builds tables; this asks what their SQL says, for other days, on other rows, or by an older
+version of the SQL, next to the tables that models read.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from declared import lineage_checksum, upstream
+from errors import SetupError
+from resources.dbt import PLACEHOLDER
+from resources.lake import quoted
+
+# What is left of the placeholder's days where a model has computed with them in Jinja.
+COMPUTED = re.compile(r"'(?:0999|1000)-\d\d-\d\d")
+
+
+class View(BaseModel):
+    """A view that a table is built on: its name as SQL writes it, and its query."""
+
+    model_config = ConfigDict(frozen=True)
+
+    relation: str
+    sql: str
+
+
+class TableQuery(BaseModel):
+    """The SQL of a table and of the views under it, for the days of PLACEHOLDER.
+
+    table: its name. checksum: as in `ledger.partitions`. views: those that others read come first.
+    sources: names of the tables under it, as SQL writes them. columns: name → declared type.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    checksum: str
+    day: str
+    horizon_days: int
+    columns: Mapping[str, str]
+    views: tuple[View, ...]
+    sources: tuple[str, ...]
+    sql: str
+
+    @classmethod
+    def of(cls, compiled: Mapping[str, Any], unique_id: str) -> "TableQuery":
+        """Read from a compiled manifest (`resources.dbt.compiled_manifest`).
+
+        Raises SetupError where the SQL was compiled for days that cannot be replaced.
+        """
+        node, nodes, known = compiled["nodes"][unique_id], compiled["nodes"], compiled["sources"]
+        above = upstream(compiled, unique_id)
+        views = [nodes[i] for i in _ordered(compiled, unique_id) if nodes[i]["relation_name"]]
+        for made in (node, *views):
+            _require_replaceable(made)
+        return cls(
+            table=node["name"],
+            checksum=lineage_checksum(compiled, unique_id),
+            day=node["config"]["event_time"],
+            horizon_days=node["config"]["meta"].get("horizon_days", 0),
+            columns={name: column["data_type"] for name, column in node["columns"].items()},
+            views=tuple(View(relation=v["relation_name"], sql=v["compiled_code"]) for v in views),
+            sources=tuple(sorted(known[i]["relation_name"] for i in above if i in known)),
+            sql=node["compiled_code"],
+        )
+
+    def rows(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        first: date,
+        last: date,
+        instead: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """Return the rows of the days, both inclusive, in the declared columns' order and types.
+
+        A day whose horizon has not been delivered yet has rows too: ask for matured days only.
+        connection: of the lake; it gets temporary views, the lake stays as it is.
+        instead: relations, as SQL writes them, that are read in place of others of the lake.
+        """
+        days = (first, last + timedelta(days=1))
+        names = dict(instead or {})
+        for view in self.views:
+            own = f"temp.main.{quoted(re.sub('[^A-Za-z0-9]+', '_', view.relation))}"
+            query = _filled(view.sql, days, names)
+            connection.execute(f"create or replace temp view {own} as ({query})")
+            names.setdefault(view.relation, own)
+        columns = ", ".join(
+            f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in self.columns.items()
+        )
+        query = f"select {columns} from ({_filled(self.sql, days, names)}) order by all"
+        return connection.execute(query).to_arrow_table()
+
+
+def _ordered(compiled: Mapping[str, Any], unique_id: str) -> list[str]:
+    """Models upstream of one, those that others read first; ephemeral ones are among them."""
+    found: list[str] = []
+
+    def visit(node: str) -> None:
+        for parent in compiled["nodes"][node]["depends_on"]["nodes"]:
+            if parent.startswith("model.") and parent not in found:
+                visit(parent)
+                found.append(parent)
+
+    visit(unique_id)
+    return found
+
+
+def _filled(sql: str, days: tuple[date, date], names: Mapping[str, str]) -> str:
+    """Put days and names in: dbt writes both in one way, whatever the model's author wrote."""
+    for placeholder, day in zip(PLACEHOLDER, days, strict=True):
+        sql = sql.replace(placeholder, str(day))
+    for relation, name in names.items():
+        sql = sql.replace(relation, name)
+    return sql
+
+
+def _require_replaceable(node: Mapping[str, Any]) -> None:
+    rest = node["compiled_code"]
+    for day in PLACEHOLDER:
+        rest = rest.replace(day, "")
+    if computed := COMPUTED.search(rest):
+        raise SetupError(
+            f"{node['original_file_path']} computes {computed.group()[1:]} in Jinja from the "
+            "requested range: compute with its days in SQL (date '{{ requested.start }}' - 30)"
+        )
