@@ -6,6 +6,10 @@ show it. So it is learned apart, with days as the observations: a few coefficien
 that a handful of days can not pay for. On the real shop's decision days from 2010-08-30 to
 2011-06-06 (Christmas left out) the mean log loss of boosted trees that do not see these columns
 fell from 0.4007 to 0.4003 with it, and rose to 0.4064 where they saw them.
+
+Levels wander, so days count the less the older they are: on seven decision days from 2010-12-13 to
+2011-05-30, each judged by the five weeks that follow, the network's mean log loss was 0.3730 with
+all days alike, 0.3660 with a half-life of 56 days (90: 0.3667, 28: 0.3669), 0.3684 without a level.
 """
 
 from collections.abc import Callable
@@ -41,20 +45,23 @@ class LevelPath(nn.Module):
     def fit(
         self,
         shared: Tensor,
-        days: Tensor,
+        ages: Tensor,
         weights: Tensor,
         loss: Callable[[Tensor], Tensor],
         ridge: float,
+        half_life_days: float,
     ) -> None:
-        """Find the addition with the least loss, every day counting alike, under a ridge.
+        """Find the addition with the least loss under a ridge; a day counts by its age.
 
-        days: number of every row's day. weights: of rows, shape [rows]. loss: of every row, shape
-        [rows], given what is added to the outputs, float64 [rows, outputs].
+        ages: days from every row's day to the newest, int64 [rows]. weights: of rows, shape [rows].
+        loss: of every row, shape [rows], given what is added to the outputs, float64 [rows,
+        outputs].
         """
+        age, days = torch.unique(ages, return_inverse=True)
         rows = torch.bincount(days).double()
         total = torch.bincount(days, weights.double())
         counted = total * total.sum() / (total**2).sum()  # 1 a day where all weigh alike
-        of_day = counted * rows / (rows + SURE_ROWS)
+        of_day = counted * rows / (rows + SURE_ROWS) * 0.5 ** (age / half_life_days)
         share = (weights * (of_day / total)[days]).double()
         weight = torch.zeros_like(self.weight, dtype=torch.float64, requires_grad=True)
         bias = torch.zeros_like(self.bias, dtype=torch.float64, requires_grad=True)

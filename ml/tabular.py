@@ -56,6 +56,7 @@ class TrainConfig:
     inverse_ridge: float = 0.1  # rows of one entity repeat each other: 1.0 overfits
     linear_rows: int = 2_500
     level_ridge: float = 4.0  # of days; about thirty of them weigh as much
+    level_half_life_days: float = 56.0
 
     @property
     def worker_threads(self) -> int:

@@ -75,7 +75,7 @@ def fit(
         network.linear_share.fill_(linear_share(rows.weights, config))
         start = TabularModel(task, preprocessing, network, config.calibration, config, 0)
         epochs = _trained(start, rows, held, tracker)
-        _fit_level(network, task, rows, days_of(train, schema), config)
+        _fit_level(network, task, rows, ages_of(train, schema), config)
         calibration = config.calibration
         if held is not None:
             raw = raw_predictions(network, task, held.inputs)
@@ -160,22 +160,28 @@ def seeded(seed: int, epoch: int, team: Team) -> torch.Generator:
     return torch.Generator().manual_seed(mixed(seed, epoch))
 
 
-def _fit_level(network: Network, task: Task, rows: Rows, days: Tensor, config: TrainConfig) -> None:
+def _fit_level(network: Network, task: Task, rows: Rows, ages: Tensor, config: TrainConfig) -> None:
     """Learn what shared columns say about all rows of a day beyond what the network says."""
-    if not rows.inputs.shared.shape[1]:
-        return
     output = raw_output(network, task, rows.inputs).double()
     targets = rows.targets.double() if rows.targets.is_floating_point() else rows.targets
 
     def loss(added: Tensor) -> Tensor:
         return task.training_losses((output + added)[:, None], targets)
 
-    network.level.fit(rows.inputs.shared, days, rows.weights, loss, config.level_ridge)
+    network.level.fit(
+        rows.inputs.shared,
+        ages,
+        rows.weights,
+        loss,
+        config.level_ridge,
+        config.level_half_life_days,
+    )
 
 
-def days_of(table: pa.Table, schema: Schema) -> Tensor:
-    """The number of every row's day, shape [rows]."""
-    return torch.from_numpy(np.unique(table[schema.time].to_numpy(), return_inverse=True)[1])
+def ages_of(table: pa.Table, schema: Schema) -> Tensor:
+    """Days from every row's day to the newest one, int64 [rows]."""
+    days = table[schema.time].cast(pa.date32()).to_numpy()
+    return torch.from_numpy((days.max() - days).astype(np.int64))
 
 
 def batches_of(rows: int, config: TrainConfig) -> int:

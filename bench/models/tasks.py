@@ -2,9 +2,8 @@
 
     LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.tasks
 
-Spending is that of the 14 days after as_of. Trained once, on the year whose labels had matured on
-the first test day, judged by all test days of the walk. LightGBM has the settings that it was tuned
-to there.
+Spending is that of the 14 days after as_of. Decisions and test days are those of the walk; LightGBM
+has the settings that it was tuned to there.
 """
 
 from dataclasses import replace
@@ -13,20 +12,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.models import boosting
-from bench.models.rows import HORIZON, Shop, parts, shop
+from bench.models.rows import HORIZON, Shop, shop
 from bench.models.scores import interval
-from bench.models.walk import FIRST, LAST, TESTS
+from bench.models.walk import FIRST, LAST, TESTS, Walk
 from bench.results import MODEL_RESULTS
-from ml.baselines import fit_baselines
-from ml.tabular import TrainConfig
 from ml.task import Floats
-from ml.tracker import NoTracker
-from ml.training import fit
 from resources.lake import Lake
 from state import opened
 
-SEEDS, MUCH = 3, 300.0  # pounds
+SEEDS, MUCH = 2, 300.0  # pounds
 CLASSES = ("nothing", "little", "much")
 
 
@@ -59,20 +53,16 @@ def tasks(of: Shop, pounds: Floats) -> dict[str, Shop]:
 
 def measured(of: Shop, settings: dict[str, Any]) -> dict[str, Any]:
     """Metrics of every model, and how much better `tabular` is than tuned LightGBM."""
-    task, rows = of.schema.target, parts(of, min(TESTS), sum(TESTS.values()))
-    labels, days = of.schema.labels(rows.test), rows.test[of.schema.time].to_numpy()
-    peers = fit_baselines(rows, of.schema, TrainConfig())
-    predicted = {name: [model.predict(rows.test)] for name, model in peers.items()}
-    for seed in range(SEEDS):
-        ours = fit(rows.train, rows.holdout, of.schema, TrainConfig(seed=seed), NoTracker())
-        theirs = boosting.fit(rows, of.schema, settings, seed)
-        for name, model in (("tabular", ours), ("tuned", theirs)):
-            predicted.setdefault(name, []).append(model.predict(rows.test))
+    walk = Walk(of, settings, SEEDS)
+    for decision, test_days in TESTS.items():
+        walk.decide(decision, test_days)
+    task, labels = of.schema.target, of.schema.labels(walk.test)
+    predicted = walk.joined()
     losses = {n: np.mean([task.losses(labels, p) for p in s], axis=0) for n, s in predicted.items()}
     return {
         "metric": task.metric,
         "models": {name: means(of, labels, seeds) for name, seeds in predicted.items()},
-        "better_by": interval(losses["tuned"] - losses["tabular"], days),
+        "better_by": interval(losses["tuned"] - losses["tabular"], walk.days),
         "rows": len(labels),
     }
 

@@ -2,13 +2,13 @@
 
     LEEWAY_HOME=... LEEWAY_START=2009-12-01 python -m bench.models.walk [--seeds 5]
 
-A decision every eight weeks learns from the year whose labels have matured and is judged by the
+A decision every two weeks learns from the year whose labels have matured and is judged by the
 weekly days until the next one. LightGBM was tuned (`bench.models.tuning`) on days before the first
 test day; the defaults of `tabular` were chosen there too.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from time import process_time
 from typing import Annotated, Any
 
@@ -29,9 +29,10 @@ from ml.tracker import NoTracker
 from ml.training import fit
 
 FIRST = date(2009, 12, 1)
-# Decisions and how many weekly days each is judged by; the last day's labels end with the data.
-TESTS = {date(2011, 8, 1): 8, date(2011, 9, 26): 9}
-LAST = date(2011, 11, 21)
+LAST = date(2011, 11, 21)  # its labels end with the data
+BETWEEN = timedelta(14)  # decisions
+# Decisions and how many weekly days each is judged by.
+TESTS = {date(2011, 8, 1) + n * BETWEEN: 2 for n in range(8)} | {LAST: 1}
 SEEDS = 5
 Predictions = dict[str, list[Floats]]
 
@@ -70,12 +71,19 @@ class Walk:
             "tuned_other": lambda: boosting.fit(rows, schema, other, seed),
         }
 
+    @property
+    def test(self) -> pa.Table:
+        """The rows of all test days."""
+        return pa.concat_tables(self.tests)
+
+    @property
+    def days(self) -> np.ndarray[Any, Any]:
+        """The day of every test row."""
+        return self.test[self.shop.schema.time].to_numpy()
+
     def judged(self) -> dict[str, Any]:
         """Figures of all test days together."""
-        test = pa.concat_tables(self.tests)
-        labels = self.shop.schema.labels(test)
-        days = test[self.shop.schema.time].to_numpy()
-        joined = {name: self.joined(name) for name in self.found[0]}
+        labels, days, joined = self.shop.schema.labels(self.test), self.days, self.joined()
         return {
             "models": {name: figures(labels, seeds) for name, seeds in joined.items()},
             "better_than": {
@@ -90,10 +98,15 @@ class Walk:
             "fit_seconds": {name: float(np.mean(each)) for name, each in self.seconds.items()},
         }
 
-    def joined(self, name: str) -> list[Floats]:
-        """A model's predictions of all test rows, by seed."""
-        seeds = zip(*(found[name] for found in self.found), strict=True)
-        return [np.concatenate(parts) for parts in seeds]
+    def joined(self) -> Predictions:
+        """Every model's predictions of all test rows, by seed."""
+        return {
+            name: [np.concatenate(seed) for seed in zip(*self._of(name), strict=True)]
+            for name in self.found[0]
+        }
+
+    def _of(self, name: str) -> list[list[Floats]]:
+        return [found[name] for found in self.found]
 
 
 def main(seeds: Annotated[int, typer.Option(min=1)] = SEEDS) -> None:

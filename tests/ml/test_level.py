@@ -80,7 +80,7 @@ def test_beyond_the_range_of_the_training_days_it_moves_no_further(
     np.testing.assert_array_equal(learned.predict(highest), learned.predict(higher))
 
 
-def path_of(days: int, rows: int, ridge: float) -> float:
+def path_of(days: int, rows: int, ridge: float, half_life_days: float = 1e9) -> float:
     """The coefficient learned from days whose label rate is 0.2 or 0.4 by a column of -1 and 1."""
     day = torch.arange(days).repeat_interleave(rows)
     shared = (day % 2 * 2 - 1).float()[:, None]
@@ -93,6 +93,7 @@ def path_of(days: int, rows: int, ridge: float) -> float:
         torch.ones(len(day)),
         lambda added: BINARY.training_losses(added[:, None], targets),
         ridge,
+        half_life_days,
     )
     return float(path.weight)
 
@@ -103,6 +104,28 @@ def test_it_is_the_logistic_regression_of_days_and_few_days_or_few_rows_say_less
     many, few = path_of(40, 1000, ridge=4.0), path_of(4, 1000, ridge=4.0)
     assert 0 < few < many < exact
     assert path_of(40, 10, ridge=4.0) < many
+    assert path_of(40, 1000, ridge=4.0, half_life_days=2.0) < few
+
+
+def test_the_newest_days_say_most_about_the_level() -> None:
+    ages = torch.arange(40).repeat_interleave(1000)
+    position = torch.arange(1000).repeat(40) / 1000
+    targets = (position < torch.where(ages < 5, 0.4, 0.2)).double()
+    levels = {}
+    for half_life_days in (5.0, 1e9):
+        path = LevelPath(0, 1)
+        path.fit(
+            torch.zeros(len(ages), 0),
+            ages,
+            torch.ones(len(ages)),
+            lambda added: BINARY.training_losses(added[:, None], targets),
+            4.0,
+            half_life_days,
+        )
+        levels[half_life_days] = float(torch.sigmoid(path.bias))
+    newest = (0.5 ** (np.arange(40) / 5.0))[:5].sum() / (0.5 ** (np.arange(40) / 5.0)).sum()
+    assert levels[1e9] == pytest.approx(0.2 + 0.2 * 5 / 40, abs=1e-4)
+    assert levels[5.0] == pytest.approx(0.2 + 0.2 * newest, abs=1e-4)
 
 
 def test_without_an_effect_on_labels_it_stays_close_to_zero(
@@ -130,4 +153,4 @@ def test_a_row_of_negligible_weight_is_not_learned_from(
     weights = np.repeat([1.0, 1e-6], table.num_rows)
     both = pa.concat_tables([table, later])
     model = fit(both, table.slice(0, 500), with_trend(schema), CONFIG, NoTracker(), weights)
-    assert float(model.network.level.weight) > 0.3
+    assert float(model.network.level.weight) > 0.15  # up to 79 days old, they count less
