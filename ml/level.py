@@ -17,9 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ml.newton import minimise
+
 # Rows of a day that tell its level as well as levels of days repeat: a day with fewer counts less.
 SURE_ROWS = 100
-STEPS = 50  # of L-BFGS; ten are usually enough
 
 
 class LevelPath(nn.Module):
@@ -47,34 +48,28 @@ class LevelPath(nn.Module):
         shared: Tensor,
         ages: Tensor,
         weights: Tensor,
-        loss: Callable[[Tensor], Tensor],
+        losses: Callable[[Tensor, slice], Tensor],
         ridge: float,
         half_life_days: float,
     ) -> None:
         """Find the addition with the least loss under a ridge; a day counts by its age.
 
         ages: days from every row's day to the newest, int64 [rows]. weights: of rows, shape [rows].
-        loss: of every row, shape [rows], given what is added to the outputs, float64 [rows,
-        outputs].
+        losses: of each of some rows, given what is added to their outputs, float64 [some, outputs].
         """
         age, days = torch.unique(ages, return_inverse=True)
         rows = torch.bincount(days).double()
         total = torch.bincount(days, weights.double())
         counted = total * total.sum() / (total**2).sum()  # 1 a day where all weigh alike
         of_day = counted * rows / (rows + SURE_ROWS) * 0.5 ** (age / half_life_days)
-        share = (weights * (of_day / total)[days]).double()
-        weight = torch.zeros_like(self.weight, dtype=torch.float64, requires_grad=True)
-        bias = torch.zeros_like(self.bias, dtype=torch.float64, requires_grad=True)
-        solver = torch.optim.LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
-        observed = shared.double()
+        ridges = torch.full((shared.shape[1] + 1,), ridge, dtype=torch.float64)
+        ridges[-1] = 0.0
 
-        def objective() -> Tensor:
-            solver.zero_grad()
-            value = (share * loss(observed @ weight + bias)).sum()
-            value = value + ridge / 2 * (weight**2).sum()
-            value.backward()
-            return value
+        def design(some: slice) -> Tensor:
+            columns = shared[some].double()
+            return torch.cat([columns, torch.ones(len(columns), 1)], dim=1)
 
-        solver.step(objective)
-        self.weight.copy_(weight.detach())
-        self.bias.copy_(bias.detach())
+        share = weights * (of_day / total)[days]
+        found = minimise(design, losses, share, ridges, len(self.bias))
+        self.weight.copy_(found[:-1])
+        self.bias.copy_(found[-1])

@@ -19,7 +19,7 @@ from ml.task import Floats, Task, task_of
 from ml.temperature import IDENTITY, Calibration
 
 FORMAT = 3  # of the artifact; raise it when an older one can no longer be read
-BATCH_ROWS = 4096  # bounds memory while scoring, whatever the table's length
+BATCH_ROWS = 1024  # bounds memory while scoring, whatever the table's length
 
 
 @dataclass(frozen=True)

@@ -162,17 +162,17 @@ def seeded(seed: int, epoch: int, team: Team) -> torch.Generator:
 
 def _fit_level(network: Network, task: Task, rows: Rows, ages: Tensor, config: TrainConfig) -> None:
     """Learn what shared columns say about all rows of a day beyond what the network says."""
-    output = raw_output(network, task, rows.inputs).double()
+    output = raw_output(network, task, rows.inputs)
     targets = rows.targets.double() if rows.targets.is_floating_point() else rows.targets
 
-    def loss(added: Tensor) -> Tensor:
-        return task.training_losses((output + added)[:, None], targets)
+    def losses(added: Tensor, some: slice) -> Tensor:
+        return task.training_losses((output[some] + added)[:, None], targets[some])
 
     network.level.fit(
         rows.inputs.shared,
         ages,
         rows.weights,
-        loss,
+        losses,
         config.level_ridge,
         config.level_half_life_days,
     )

@@ -91,7 +91,7 @@ def path_of(days: int, rows: int, ridge: float, half_life_days: float = 1e9) -> 
         shared,
         day,
         torch.ones(len(day)),
-        lambda added: BINARY.training_losses(added[:, None], targets),
+        lambda added, some: BINARY.training_losses(added[:, None], targets[some]),
         ridge,
         half_life_days,
     )
@@ -118,7 +118,7 @@ def test_the_newest_days_say_most_about_the_level() -> None:
             torch.zeros(len(ages), 0),
             ages,
             torch.ones(len(ages)),
-            lambda added: BINARY.training_losses(added[:, None], targets),
+            lambda added, some: BINARY.training_losses(added[:, None], targets[some]),
             4.0,
             half_life_days,
         )
