@@ -2,8 +2,9 @@
 The days a run is asked for: {start, stop}, two ISO dates, `stop` exclusive.
 
 They come from dbt's own flags `--event-time-start` and `--event-time-end`, which, unlike vars, leave the parsed project
-valid. Without the flags it is the last delivered day. Days whose horizon has not been delivered yet are cut
-off at the end: nothing can be known about them.
+valid; where a command has no such flags (`dbt compile`), from LEEWAY_EVENT_TIME_START and LEEWAY_EVENT_TIME_END. Without
+either it is the last delivered day. Days whose horizon has not been delivered yet are cut off at the end: nothing can be
+known about them.
 
   node  whose horizon counts; the model that is being built where it is left out
 -#}
@@ -20,10 +21,10 @@ off at the end: nothing can be known about them.
     {{ return({'start': start.isoformat(), 'stop': ([start, stop] | max).isoformat()}) }}
 {%- endmacro %}
 
-{#- The date in one of dbt's event-time flags, or none where the flag was not given. -#}
+{#- The date in one of dbt's event-time flags, or in its variable of the environment, or none where neither is given. -#}
 {% macro flag_day(name) -%}
-    {%- set value = invocation_args_dict.get(name) -%}
-    {%- if value is none -%}{{ return(none) }}{%- endif -%}
+    {%- set value = invocation_args_dict.get(name) or env_var('LEEWAY_' ~ name | upper, '') -%}
+    {%- if not value -%}{{ return(none) }}{%- endif -%}
     {{ return(modules.datetime.date.fromisoformat((value | string)[:10])) }}
 {%- endmacro %}
 

@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,8 @@ from resources.settings import CHECKOUT, Settings
 logger = logging.getLogger("leeway")
 SOURCES = (".sql", ".yml", ".yaml", ".csv", ".md")
 DBT = str(Path(sys.executable).with_name("leeway-dbt"))  # dbt that ends with its parent
+# The range that SQL is compiled for where it is to be asked for others: no data has these days.
+PLACEHOLDER = ("1000-01-02", "1000-01-04")
 
 
 def dbt_project(settings: Settings) -> DbtProject:
@@ -42,13 +44,18 @@ def dbt_project(settings: Settings) -> DbtProject:
 
 def dbt_resource(settings: Settings) -> DbtCliResource:
     """Return dbt's command line for the project."""
-    for name in ("ducklake", EXTENSIONS[settings.lake_catalog.split(":", 1)[0]]):
-        install_extension(name)
+    install_extensions(settings)
     return DbtCliResource(
         project_dir=dbt_project(settings),
         dbt_executable=DBT,
         global_config_flags=["--no-use-colors"],  # not --quiet: it hides what Dagster reads
     )
+
+
+def install_extensions(settings: Settings) -> None:
+    """Install what dbt loads to attach the lake: from wheels, offline."""
+    for name in ("ducklake", EXTENSIONS[settings.lake_catalog.split(":", 1)[0]]):
+        install_extension(name)
 
 
 @lru_cache(maxsize=2)
@@ -58,14 +65,30 @@ def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
     Raises SetupError with dbt's own words where the project does not parse.
     """
     settings = Settings(home=settings_home, dbt_project_dir=project_dir)
+    return _made(settings, Path(dbt_project(settings).target_path), ["parse"])
+
+
+def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
+    """Return the manifest with `compiled_code` of every model, for the days of PLACEHOLDER.
+
+    Compiled again where the project's source files are others. Raises SetupError where the project
+    does not compile; the lake must have a delivery.
+    """
+    install_extensions(settings)
+    folder = Path(dbt_project(settings).target_path) / "compiled"
+    return _made(settings, folder, ["compile", "--select", "resource_type:model"])
+
+
+def _made(settings: Settings, folder: Path, command: Sequence[str]) -> Mapping[str, Any]:
+    """The manifest that a command of dbt writes to `folder`, kept while the source files stay."""
     project = dbt_project(settings)
-    path = project.target_path / "manifest.json"
-    parsed, found = path.with_name("manifest.sources"), fingerprint(project.project_dir)
-    if not path.exists() or not parsed.exists() or parsed.read_text() != found:
-        logger.info("parsing %s", project.project_dir)
-        parsed.unlink(missing_ok=True)  # a parse that is killed must not pass for the one before
-        _parse(settings, project)
-        parsed.write_text(found)
+    path = folder / "manifest.json"
+    made, found = path.with_name("manifest.sources"), fingerprint(project.project_dir)
+    if not path.exists() or not made.exists() or made.read_text() != found:
+        logger.info("dbt %s %s", command[0], project.project_dir)
+        made.unlink(missing_ok=True)  # one that is killed must not pass for the one before
+        _run(settings, project, folder, command)
+        made.write_text(found)
     return json.loads(path.read_text())
 
 
@@ -78,29 +101,23 @@ def fingerprint(project_dir: Path) -> str:
     return sha256(json.dumps(seen).encode()).hexdigest()
 
 
-def _parse(settings: Settings, project: DbtProject) -> None:
-    folders = [
-        "--project-dir",
-        str(project.project_dir),
-        "--profiles-dir",
-        str(project.profiles_dir),
-    ]
+def _run(settings: Settings, project: DbtProject, folder: Path, command: Sequence[str]) -> None:
+    folders = {
+        "--project-dir": project.project_dir,
+        "--profiles-dir": project.profiles_dir,
+        "--target-path": folder,
+    }
+    options = [str(part) for pair in folders.items() for part in pair]
+    start, end = PLACEHOLDER
+    days = {"LEEWAY_EVENT_TIME_START": start, "LEEWAY_EVENT_TIME_END": end}
     done = subprocess.run(
-        [
-            DBT,
-            "--quiet",
-            "--no-use-colors",
-            "parse",
-            *folders,
-            "--target-path",
-            project.target_path,
-        ],
-        env={**os.environ, **settings.environment},
+        [DBT, "--quiet", "--no-use-colors", *command, *options],
+        env={**os.environ, **settings.environment, **days},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise SetupError(
-            f"dbt cannot parse {project.project_dir}:\n{(done.stdout + done.stderr).strip()}"
+            f"dbt cannot {command[0]} {project.project_dir}:\n{(done.stdout + done.stderr).strip()}"
         )
