@@ -225,3 +225,12 @@ class Lake(ConfigurableResource):
 def lake_of(settings: Settings) -> Lake:
     """Return the lake that the settings name."""
     return Lake(catalog=settings.lake_catalog, data=settings.lake_data, threads=settings.threads)
+
+
+def columns_of(lake: Lake) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the columns of every table and view, in their order, by (schema, name)."""
+    rows = lake.rows(
+        """select table_schema, table_name, list(column_name order by ordinal_position) as names
+        from information_schema.columns where table_catalog = 'lake' group by all order by all"""
+    )
+    return {(row["table_schema"], row["table_name"]): tuple(row["names"]) for row in rows}
