@@ -1,5 +1,6 @@
 """`leeway lineage`, `sql`, `structure`: what an analyst asks of the lake and the dbt project."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from rich.console import Console
 
 commands = typer.Typer()
 out = Console()
+MOST_ROWS = 40  # of a table, where no limit is given
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -38,3 +40,36 @@ def lineage(
         out.print_json(told.model_dump_json())
     else:
         show_lineage(out, told)
+
+
+@commands.command()
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="[SQL]", help="without it the tables; - reads stdin")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="rows; by default 40 of a table, else all")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    as_json: Json = False,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="print the SQL that opens the lake in any DuckDB")
+    ] = False,
+) -> None:
+    """Ask the lake; it is opened for reading only, while pipelines write."""
+    import lake_sql
+    import shown_sql
+    from resources.settings import settings
+
+    if attach:
+        typer.echo("\n".join(lake_sql.statements(settings())))
+        return
+    asked = sys.stdin.read() if query == "-" else query
+    with lake_sql.reading(settings()) as connection:
+        result = connection.execute(asked or lake_sql.TABLES)
+        if as_csv:
+            shown_sql.write_csv(sys.stdout, result, limit)
+        elif as_json:
+            typer.echo(shown_sql.as_json(result, limit))
+        else:
+            shown_sql.show_rows(out, result, limit or MOST_ROWS if asked else sys.maxsize)
