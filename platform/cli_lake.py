@@ -73,3 +73,19 @@ def sql(
             typer.echo(shown_sql.as_json(result, limit))
         else:
             shown_sql.show_rows(out, result, limit or MOST_ROWS if asked else sys.maxsize)
+
+
+@commands.command()
+def structure() -> None:
+    """Check names, layers, tests and documentation of the dbt project; needs no lake."""
+    from project_structure.check import RULES, violations
+    from project_structure.project import compiled_project
+    from resources.settings import Settings
+
+    project = compiled_project(Settings().dbt_project_dir)
+    found = violations(project)
+    for each in found:
+        typer.echo(str(each))
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{len(project.models)} models keep all {len(RULES)} rules")

@@ -38,23 +38,21 @@ def read_columns(
 
     Raises SqlglotError where the SQL cannot be followed.
     """
-    if node.get("language") == "python" or not node.get("compiled_code"):
-        raise SqlglotError("it has no compiled SQL")
-    names = {_place(parent): unique_id for unique_id, parent in parents.items()}
+    names = {place_of(parent): unique_id for unique_id, parent in parents.items()}
     schema = MappingSchema(dialect=DIALECT)
-    for place, unique_id in names.items():
-        table = exp.table_(place[2], db=place[1], catalog=place[0], quoted=True)
+    for (catalog, db, name), unique_id in names.items():
+        table = exp.table_(name, db=db, catalog=catalog, quoted=True)
         schema.add_table(table, dict.fromkeys(columns[unique_id], "unknown"), dialect=DIALECT)
     tree = qualify(
-        _without_ephemeral(parse_one(node["compiled_code"], dialect=DIALECT)),
+        own_query(node),
         dialect=DIALECT, schema=schema, validate_qualify_columns=False, identify=False,
     )  # fmt: skip
     scope = build_scope(tree)
     if scope is None or not isinstance(tree, exp.Query):
         raise SqlglotError("it is no query")
     if any(select.is_star for select in tree.selects):
-        unknown = sorted(n for n in names.values() if not columns[n])
-        raise SqlglotError(f"`*` of columns that are not known: {', '.join(unknown)}")
+        unknown = sorted(parent for parent in names.values() if not columns[parent])
+        raise SqlglotError(f"`*` of {', '.join(unknown)}, whose columns are not known")
     found = lineage(None, tree, schema, dialect=DIALECT, scope=scope)
     own = {name.lower(): _sources(each, names) for name, each in found.items()}
     return Read(own, frozenset(_rows(scope, schema, names)))
@@ -63,19 +61,26 @@ def read_columns(
 Names = Mapping[tuple[str, str, str], str]
 
 
-def _place(node: Mapping[str, Any]) -> tuple[str, str, str]:
+def place_of(node: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return catalog, schema and table, as they stand in the SQL of what reads a node."""
     if not node.get("relation_name"):
         return (*OWN, EPHEMERAL + node["name"])
-    return _of(exp.to_table(node["relation_name"], dialect=DIALECT))
+    return place(exp.to_table(node["relation_name"], dialect=DIALECT))
 
 
-def _of(table: exp.Table) -> tuple[str, str, str]:
+def place(table: exp.Table) -> tuple[str, str, str]:
+    """Return catalog, schema and name of a table in SQL, empty where they are not written."""
     return table.catalog.lower(), table.db.lower(), table.name.lower()
 
 
-def _without_ephemeral(tree: exp.Expr) -> exp.Expr:
-    """Return the SQL with every ephemeral parent as a table instead of a CTE."""
+def own_query(node: Mapping[str, Any]) -> exp.Expr:
+    """Return a model's compiled SQL with every ephemeral parent as a table instead of a CTE.
+
+    Raises SqlglotError where there is no SQL that can be parsed.
+    """
+    if node.get("language") == "python" or not node.get("compiled_code"):
+        raise SqlglotError("it has no compiled SQL")
+    tree = parse_one(node["compiled_code"], dialect=DIALECT)
     for cte in list(tree.find_all(exp.CTE)):
         if cte.alias.startswith(EPHEMERAL):
             cte.pop()
@@ -91,11 +96,16 @@ def _without_ephemeral(tree: exp.Expr) -> exp.Expr:
 
 def _sources(node: Node, names: Names) -> Sources:
     """Return the parents' columns at the ends of sqlglot's graph."""
-    ends = (each for each in node.walk() if not each.downstream)
+    ends = {
+        (each.name, place(each.expression))
+        for each in node.walk()
+        if not each.downstream and isinstance(each.expression, exp.Table)
+    }
+    known = [(name, names[table]) for name, table in ends if table in names]
+    if unknown := sorted(table for name, table in known if name == "*"):
+        raise SqlglotError(f"`*` of {unknown[0]}, whose columns are not known")
     return frozenset(
-        (names[_of(end.expression)], exp.to_column(end.name, dialect=DIALECT).name.lower())
-        for end in ends
-        if isinstance(end.expression, exp.Table) and _of(end.expression) in names
+        (table, exp.to_column(name, dialect=DIALECT).name.lower()) for name, table in known
     )
 
 
@@ -123,12 +133,12 @@ def _resolved(
     column: exp.Column, scope: Scope, schema: MappingSchema, names: Names
 ) -> Iterator[tuple[str, str]]:
     """Yield what a column of a scope is computed from; one without a table is an alias of it."""
-    place: Scope | None = scope
-    while place is not None and column.table not in place.sources:
-        place = place.parent
-    source = place.sources[column.table] if place else scope
+    around: Scope | None = scope
+    while around is not None and column.table not in around.sources:
+        around = around.parent
+    source = around.sources[column.table] if around else scope
     if isinstance(source, exp.Table):
-        if _of(source) in names:
-            yield names[_of(source)], column.name.lower()
+        if place(source) in names:
+            yield names[place(source)], column.name.lower()
     elif isinstance(source, Scope):
         yield from _sources(to_node(column.name, source, DIALECT, schema), names)
