@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from column_sources import Sources, read_columns
 
-Stored = Mapping[tuple[str, str], Iterable[str]]
+Stored = Mapping[tuple[str, str], Iterable[str]]  # columns by (schema, table)
 
 
 @dataclass(frozen=True, order=True)
@@ -96,13 +96,19 @@ def lineage_of(compiled: Mapping[str, Any], stored: Stored) -> Lineage:
         parents = {parent: columns.get(parent, ()) for parent in node["depends_on"]["nodes"]}
         try:
             found = read_columns(node, {parent: nodes[parent] for parent in parents}, parents)
-        except SqlglotError as error:
-            unread[unique_id] = str(error).splitlines()[0]
+        except Exception as error:  # sqlglot raises all kinds of them where SQL is beyond it
+            unread[unique_id] = reason(error)
             continue
         columns[unique_id] = tuple(found.columns)
         values |= {Column(unique_id, n): _columns(c) for n, c in found.columns.items()}
         rows[unique_id] = _columns(found.rows)
     return Lineage(columns, values, rows, unread)
+
+
+def reason(error: Exception) -> str:
+    """Return in a line why SQL could not be followed."""
+    told = str(error).splitlines()[0] if str(error) else ""
+    return told if isinstance(error, SqlglotError) else f"{type(error).__name__}: {told}"
 
 
 def _ordered(compiled: Mapping[str, Any]) -> list[str]:

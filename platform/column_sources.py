@@ -36,15 +36,17 @@ def read_columns(
 ) -> Read:
     """Follow a compiled model; parents: nodes by id. columns: those of every parent.
 
-    Raises SqlglotError where the SQL cannot be followed.
+    Without ephemeral models among the parents the SQL is followed through them. Raises SqlglotError
+    where it cannot be followed.
     """
     names = {place_of(parent): unique_id for unique_id, parent in parents.items()}
     schema = MappingSchema(dialect=DIALECT)
     for (catalog, db, name), unique_id in names.items():
         table = exp.table_(name, db=db, catalog=catalog, quoted=True)
         schema.add_table(table, dict.fromkeys(columns[unique_id], "unknown"), dialect=DIALECT)
+    through = any(not parent.get("relation_name") for parent in parents.values())
     tree = qualify(
-        own_query(node),
+        own_query(node) if through else whole_query(node),
         dialect=DIALECT, schema=schema, validate_qualify_columns=False, identify=False,
     )  # fmt: skip
     scope = build_scope(tree)
@@ -73,14 +75,16 @@ def place(table: exp.Table) -> tuple[str, str, str]:
     return table.catalog.lower(), table.db.lower(), table.name.lower()
 
 
-def own_query(node: Mapping[str, Any]) -> exp.Expr:
-    """Return a model's compiled SQL with every ephemeral parent as a table instead of a CTE.
-
-    Raises SqlglotError where there is no SQL that can be parsed.
-    """
+def whole_query(node: Mapping[str, Any]) -> exp.Expr:
+    """Return a model's compiled SQL; raises SqlglotError where there is none that can be parsed."""
     if node.get("language") == "python" or not node.get("compiled_code"):
         raise SqlglotError("it has no compiled SQL")
-    tree = parse_one(node["compiled_code"], dialect=DIALECT)
+    return parse_one(node["compiled_code"], dialect=DIALECT)
+
+
+def own_query(node: Mapping[str, Any]) -> exp.Expr:
+    """Return the same with every ephemeral parent as a table instead of a CTE."""
+    tree = whole_query(node)
     for cte in list(tree.find_all(exp.CTE)):
         if cte.alias.startswith(EPHEMERAL):
             cte.pop()

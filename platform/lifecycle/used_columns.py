@@ -1,5 +1,6 @@
 """How much the live version of a model uses each column of its features table."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 
@@ -8,8 +9,10 @@ from pydantic import BaseModel, ConfigDict
 import ledger
 from declaration import MlModel
 from errors import NoEvidenceError
+from lifecycle import store
 from lifecycle.calibration import known_of
-from resources.lake import Lake
+from lifecycle.monitoring import WHAT as WATCH
+from resources.lake import Lake, quoted
 from resources.registry import Registry
 
 
@@ -53,3 +56,19 @@ def used_columns(lake: Lake, registry: Registry, model: MlModel) -> UsedColumns:
         note = f"what it uses cannot be read ({type(error).__name__}: {str(error)[:200]})"
         return UsedColumns(model=model.name, version=version, importance=None, note=note)
     return UsedColumns(model=model.name, version=version, importance=importance)
+
+
+def last_watched(lake: Lake, model: MlModel) -> dict[str, float]:
+    """Return the importance of columns for the version that was watched last, from the lake alone.
+
+    Empty before the first watch.
+    """
+    name = f"{model.name}_{WATCH}"
+    if not store.exists(lake, name):
+        return {}
+    query = f"select document from {quoted('ml', name)} order by as_of desc limit 1"
+    return {
+        column: value
+        for row in lake.rows(query)
+        for column, value in json.loads(row["document"]).get("importance", {}).items()
+    }
