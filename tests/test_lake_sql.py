@@ -6,16 +6,18 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
 from typer.testing import CliRunner
 
+import lake_sql
 import ledger
 from cli import app
 from errors import QueryError, SetupError
 from resources.lake import Lake
-from resources.settings import settings
+from resources.settings import CHECKOUT, Settings, settings
 from state import opened
 
 
@@ -125,6 +127,12 @@ def test_the_printed_statements_open_the_lake_for_reading_in_a_duckdb_of_its_own
         assert own.execute("select count(*) from ledger.alerts").fetchone() == (3,)
         with pytest.raises(duckdb.InvalidInputException, match="read-only mode"):
             own.execute("delete from ledger.alerts")
+
+
+def test_the_documented_statements_are_those_that_are_printed() -> None:
+    page = (CHECKOUT / "docs" / "analyst.md").read_text()
+    printed = lake_sql.statements(Settings(home=Path("/srv/leeway/var")))
+    assert "```sql\n" + "\n".join(printed) + "\n```" in page
 
 
 def test_a_reader_sees_what_is_committed_while_another_writes(lake: Lake) -> None:
