@@ -22,6 +22,7 @@ from dagster._core.definitions.metadata import TableMetadataSet
 from column_lineage import Stored, reason
 from column_sources import Read, read_columns
 from declaration import MlModel
+from lifecycle.predictions import predicted
 from lifecycle.used_columns import last_watched
 from resources.lake import Lake, columns_of
 
@@ -49,6 +50,20 @@ def column_metadata(
         nodes = {**manifest["sources"], **manifest["nodes"]}
         found |= TableMetadataSet(column_lineage=_lineage(read, nodes))
     return found
+
+
+def prediction_metadata(model: MlModel) -> dict[str, Any]:
+    """Return Dagster's metadata of predictions: every feature that is not left out is behind it."""
+    keys = {model.entity, model.time}
+    table = AssetKey([model.features_schema, model.features.table])
+    used = [
+        TableColumnDep(table, column.name)
+        for column in model.feature_columns
+        if column.name not in {*keys, *model.features.exclude}
+    ]
+    same = {name: [TableColumnDep(table, name)] for name in keys}
+    own = {name: used for name in predicted(model).names if name not in {*keys, "version"}}
+    return dict(TableMetadataSet(column_lineage=TableColumnLineage({**same, **own})))
 
 
 def _read(manifest: Mapping[str, Any], node: Node, compiled: Path, stored: Stored) -> Read | None:

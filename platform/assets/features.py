@@ -142,7 +142,7 @@ def tell_columns(
     """
     if not isinstance(event, Output):
         return
-    unique_id, compiled = event.metadata["unique_id"].value, runs_of(project) / "compiled"
+    unique_id, compiled = str(event.metadata["unique_id"].value), runs_of(project) / "compiled"
     context.add_asset_metadata(
         column_metadata(manifest, unique_id, compiled, lake, models),
         asset_key=context.asset_key_for_output(event.output_name),
