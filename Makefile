@@ -50,11 +50,12 @@ bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes do
 bench-models: setup ## the network beside a tuned LightGBM; an hour, writes docs/benchmarks-models.md
 	$(BIN)/python -m bench.models.main
 
-check: setup ## lint, format, types, SQL
+check: setup ## lint, format, types, SQL, structure of the dbt project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt_project
+	$(BIN)/leeway structure
 
 clean: ## remove var/ and caches; .venv stays
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis

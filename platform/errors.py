@@ -4,6 +4,7 @@ LeewayError
 ├── DeclarationError    a mistake in the dbt project: names file, key, value and fix
 ├── SetupError          the machine or the settings lack something
 ├── LakeBusyError       the catalog stayed locked through every retry
+├── QueryError          SQL that the lake cannot answer: DuckDB's words, and what to do
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
 ├── UnsoundRowsError    training rows break a rule that their dbt models declare
 ├── RollbackError       a version cannot be gone back to: says why, and which can
@@ -33,6 +34,10 @@ class SetupError(LeewayError):
 
 class LakeBusyError(LeewayError):
     """The lake's catalog stayed locked by another writer."""
+
+
+class QueryError(LeewayError):
+    """SQL on the lake that cannot be answered."""
 
 
 class DeliveryError(LeewayError):

@@ -1,12 +1,13 @@
 """Another dbt project, another domain, no Python changed: declaration, assets and real runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dagster import DagsterInstance, Definitions
+from dagster import AssetKey, DagsterInstance, Definitions
 
 from declaration import Declaration
 from declared import declared
@@ -133,3 +134,30 @@ def test_the_checksum_that_dbt_writes_is_the_one_that_the_declaration_expects(gr
         "sensor_days": model.features_checksum,
         "sensor_frosts": model.label_checksum,
     }
+
+
+def told_of_columns(greenhouse: Greenhouse, *key: str) -> dict[str | None, Mapping[str, Any]]:
+    """Metadata of columns by partition, of those materializations that have some."""
+    records = greenhouse.instance.fetch_materializations(AssetKey(key), limit=50).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    found = {e.partition: e.step_materialization_data.materialization.metadata for e in events}
+    return {day: told for day, told in found.items() if "dagster/column_lineage" in told}
+
+
+def test_the_newest_day_tells_what_features_are_computed_from(greenhouse) -> None:
+    [(day, told)] = told_of_columns(greenhouse, "features", "sensor_days").items()
+    assert day == str(DAYS[-1])
+    lineage = told["dagster/column_lineage"].value.deps_by_column
+    [dep] = lineage["mean_celsius"]
+    assert (dep.asset_key.path, dep.column_name) == (
+        ["staging", "stg_greenhouse__readings"],
+        "celsius",
+    )
+    columns = {column.name: column for column in told["dagster/column_schema"].value.columns}
+    assert columns["mean_celsius"].type == "double"
+
+
+def test_a_view_tells_which_raw_columns_it_renames(greenhouse) -> None:
+    [told] = told_of_columns(greenhouse, "staging", "stg_greenhouse__readings").values()
+    [dep] = told["dagster/column_lineage"].value.deps_by_column["celsius"]
+    assert (dep.asset_key.path, dep.column_name) == (["raw", "readings"], "celsius")

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -16,6 +17,7 @@ from dagster import (
     BackfillPolicy,
     DailyPartitionsDefinition,
     MetadataValue,
+    Output,
 )
 from dagster_dbt import (
     DagsterDbtTranslator,
@@ -25,6 +27,7 @@ from dagster_dbt import (
     dbt_assets,
 )
 
+from assets.column_metadata import column_metadata
 from assets.metadata import table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
@@ -75,8 +78,10 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         dagster_dbt_translator=Translator(),
         pool=HEAVY,
     )
-    def views(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-        yield from build(context, dbt, project)
+    def views(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
+        for event in build(context, dbt, project):
+            tell_columns(context, event, manifest, project, lake)
+            yield event
 
     return views
 
@@ -108,6 +113,7 @@ def feature_assets(
         end = days[-1] + timedelta(days=1)  # dbt's end is exclusive
         span = ["--event-time-start", str(days[0]), "--event-time-end", str(end)]
         for event in build(context, dbt, project, *span):
+            tell_columns(context, event, manifest, project, lake, models, str(days[-1]))
             yield event
             reached("features-written")
         reached("features-built")
@@ -119,6 +125,29 @@ def feature_assets(
                 yield left_out(key, {str(day): why for day, why in unfit.items()}, removed)
 
     return features
+
+
+def tell_columns(
+    context: AssetExecutionContext,
+    event: Any,
+    manifest: Mapping[str, Any],
+    project: DbtProject,
+    lake: Lake,
+    models: Sequence[MlModel] = (),
+    partition: str | None = None,
+) -> None:
+    """Add what is known of the columns to the materialization of a model.
+
+    partition: the one that is told it, None for a view.
+    """
+    if not isinstance(event, Output):
+        return
+    unique_id, compiled = str(event.metadata["unique_id"].value), runs_of(project) / "compiled"
+    context.add_asset_metadata(
+        column_metadata(manifest, unique_id, compiled, lake, models),
+        asset_key=context.asset_key_for_output(event.output_name),
+        partition_key=partition,
+    )
 
 
 def left_out(key: AssetKey, unfit: Mapping[str, str], removed: int) -> AssetObservation:
@@ -142,12 +171,17 @@ def build(
 
     A failed test fails its check and goes on: the ledger keeps the day from every model.
     """
-    folder = project.target_path / "runs"
+    folder = runs_of(project)
     (folder / "run_results.json").unlink(missing_ok=True)
     command = ["build", *NO_UNIT_TESTS, *span]
     invocation = dbt.cli(command, context=context, target_path=folder, raise_on_error=False)
     yield from invocation.stream()
     require_built(invocation)
+
+
+def runs_of(project: DbtProject) -> Path:
+    """Return the folder that dbt writes to in a run."""
+    return Path(project.target_path) / "runs"
 
 
 def require_built(invocation: DbtCliInvocation) -> None:

@@ -18,6 +18,7 @@ from dagster import (
     asset,
 )
 
+from assets.column_metadata import prediction_metadata
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
@@ -57,7 +58,9 @@ def predictions_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
         """One row per entity and day, by the champion that the ledger names for the day."""
-        done = scoring.predict(lake, registry, model, days_of(context))
+        days = days_of(context)
+        context.add_asset_metadata(prediction_metadata(model), partition_key=str(days[-1]))
+        done = scoring.predict(lake, registry, model, days)
         reached("predictions-kept")
         skipped = {str(day): why for day, why in done.skipped.items()}
         return MaterializeResult(

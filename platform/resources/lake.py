@@ -225,3 +225,15 @@ class Lake(ConfigurableResource):
 def lake_of(settings: Settings) -> Lake:
     """Return the lake that the settings name."""
     return Lake(catalog=settings.lake_catalog, data=settings.lake_data, threads=settings.threads)
+
+
+def columns_of(lake: Lake) -> dict[tuple[str, str], dict[str, str]]:
+    """Return names and types of the columns of every table and view, by (schema, name)."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in lake.rows(
+        """select table_schema, table_name, column_name, lower(data_type) as type
+        from information_schema.columns where table_catalog = 'lake' order by ordinal_position"""
+    ):
+        table = found.setdefault((row["table_schema"], row["table_name"]), {})
+        table[row["column_name"]] = row["type"]
+    return found

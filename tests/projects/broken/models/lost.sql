@@ -1,0 +1,2 @@
+{{ config(group='nobody') }}
+select 1 as One

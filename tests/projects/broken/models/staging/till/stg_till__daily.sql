@@ -1,0 +1,1 @@
+select receipt, amount from {{ ref('receipts') }}
