@@ -14,7 +14,9 @@ from typing import Any
 from sqlglot.errors import SqlglotError
 
 from column_sources import Sources, read_columns
+from declared_values import meta_of
 
+INGESTED = ("_day", "_delivery", "_line")  # columns that every raw table gets
 Stored = Mapping[tuple[str, str], Iterable[str]]  # columns by (schema, table)
 
 
@@ -123,9 +125,10 @@ def _ordered(compiled: Mapping[str, Any]) -> list[str]:
 
 
 def _known(node: Mapping[str, Any], stored: Stored) -> tuple[str, ...]:
-    """The columns that the lake has, else those that the yml names."""
+    """The columns that the lake has, else those that the yml names and ingestion adds."""
     table = (node["schema"], node.get("identifier") or node.get("alias") or node["name"])
-    return tuple(name.lower() for name in stored.get(table) or node["columns"])
+    added = INGESTED if "ingest" in meta_of(node) else ()
+    return tuple(name.lower() for name in stored.get(table) or (*node["columns"], *added))
 
 
 def _columns(found: Sources) -> tuple[Column, ...]:

@@ -39,7 +39,8 @@ def source(name: str) -> dict[str, Any]:
 
 def followed(models: Mapping[str, dict[str, Any]]) -> Lineage:
     """The lineage of some models over two raw tables."""
-    sources = {RAW: source("lines"), "source.p.shop.other": source("other")}
+    tables = ("lines", "other", "unknown")
+    sources = {f"source.p.shop.{table}": source(table) for table in tables}
     return lineage_of({"sources": sources, "nodes": dict(models)}, STORED)
 
 
@@ -109,11 +110,12 @@ def test_a_column_that_only_chooses_rows_touches_every_column_below_them() -> No
 
 
 def test_sql_that_cannot_be_followed_is_told_and_the_rest_goes_on() -> None:
+    everything = 'select * from "lake"."raw"."unknown"'
     found = followed({
         "model.p.broken": node("broken", "select from where", RAW),
-        "model.p.star": node("star", 'select * from "lake"."raw"."unknown"', "source.p.x.unknown"),
+        "model.p.star": node("star", everything, "source.p.shop.unknown"),
         "model.p.fine": node("fine", 'select price from "lake"."raw"."lines"', RAW),
-    } | {"source.p.x.unknown": source("unknown")})  # fmt: skip
+    })  # fmt: skip
     assert set(found.unread) == {"model.p.broken", "model.p.star"}
     assert "whose columns are not known" in found.unread["model.p.star"]
     assert names(found.values[Column("model.p.fine", "price")]) == {"lines.price"}

@@ -131,7 +131,9 @@ def test_the_printed_statements_open_the_lake_for_reading_in_a_duckdb_of_its_own
 
 def test_the_documented_statements_are_those_that_are_printed() -> None:
     page = (CHECKOUT / "docs" / "analyst.md").read_text()
-    printed = lake_sql.statements(Settings(home=Path("/srv/leeway/var")))
+    var = "/srv/leeway/var"
+    catalog, data = f"sqlite:{var}/lake/catalog.sqlite", f"{var}/lake/data/"
+    printed = lake_sql.statements(Settings(home=Path(var), lake_catalog=catalog, lake_data=data))
     assert "```sql\n" + "\n".join(printed) + "\n```" in page
 
 
@@ -144,5 +146,7 @@ def test_a_reader_sees_what_is_committed_while_another_writes(lake: Lake) -> Non
 
 
 def test_a_home_without_a_lake_says_how_to_make_one(home) -> None:
+    for name in ("LEEWAY_LAKE_CATALOG", "LEEWAY_LAKE_DATA"):
+        os.environ.pop(name, None)
     with pytest.raises(SetupError, match="there is no lake yet"):
         say("select 1")

@@ -9,7 +9,6 @@ from typing import Any
 
 import ledger
 from column_lineage import Lineage, lineage_of
-from declared_values import meta_of
 from resources.dbt import compiled_manifest
 from resources.lake import lake_of
 from resources.settings import Settings
@@ -57,12 +56,7 @@ class Project:
     @cached_property
     def lineage(self) -> Lineage:
         """The columns of every model, by its SQL."""
-        ingested = {
-            (node["schema"], node["identifier"]): (*node["columns"], "_day", "_delivery", "_line")
-            for node in self.manifest["sources"].values()
-            if "ingest" in meta_of(node)
-        }
-        return lineage_of(self.manifest, ingested)
+        return lineage_of(self.manifest, stored={})
 
     def tests_of(self, node: Node) -> list[Node]:
         """Return the data tests that are attached to a model."""

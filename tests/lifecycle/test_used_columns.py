@@ -1,9 +1,11 @@
 """How much the live version uses each column: from MLflow, from the lake alone, as tags."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+import ledger
 from assets.column_metadata import column_metadata, prediction_metadata
 from lifecycle.used_columns import last_watched, used_columns
 from resources.registry import registry_of
@@ -18,7 +20,7 @@ NODE = {
 
 def test_the_live_version_tells_what_it_uses_the_most_important_being_one(history) -> None:
     used = used_columns(history.lake, history.registry, history.model)
-    assert used.version == 1
+    assert used.version == ledger.champion_on(history.lake, history.model.name, date.max)
     assert set(used.importance) == {"visits", "spend", "country"}
     assert used.importance["visits"] == 1.0
     assert (used.rank("visits"), used.rank("nothing")) == (1, None)
@@ -35,7 +37,7 @@ def test_a_registry_that_lacks_the_run_leaves_it_unknown_and_says_why(
     history, tmp_path: Path
 ) -> None:
     used = used_columns(history.lake, registry_of(Settings(home=tmp_path)), history.model)
-    assert (used.version, used.importance) == (1, None)
+    assert used.importance is None
     assert "cannot be read" in used.note
 
 
@@ -62,7 +64,7 @@ def test_predictions_descend_from_every_feature_that_is_not_left_out(shop_model)
     model = type(shop_model).model_validate(
         {**shop_model.model_dump(), "feature_columns": stored, "features": features}
     )
-    lineage = prediction_metadata(model)["dagster/column_lineage"].value.deps_by_column
+    lineage = prediction_metadata(model)["dagster/column_lineage"].deps_by_column
     assert {name: [dep.column_name for dep in deps] for name, deps in lineage.items()} == {
         "customer_id": ["customer_id"], "as_of": ["as_of"], "prediction": ["visits"],
     }  # fmt: skip
