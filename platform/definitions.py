@@ -67,8 +67,8 @@ def build(settings: Settings) -> Definitions:
     require_key(lake, pii_key(settings))
     create_all(lake, declaration.tables)
     horizons = horizons_of(parsed)
-    views = view_assets(parsed, project)
-    by_day = feature_assets(parsed, project, partitions, declaration.models)
+    views = view_assets(parsed, project, settings)
+    by_day = feature_assets(parsed, project, partitions, declaration.models, settings)
     jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
     upkeep = upkeep_job(settings)
     return Definitions(

@@ -29,9 +29,14 @@ from assets.metadata import table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
+from declared import declared
+from lifecycle import feature_versions
+from lifecycle.live import require_columns
 from lifecycle.predictions import withdraw
 from lifecycle.tested import untested
+from resources.dbt import manifest
 from resources.lake import Lake
+from resources.settings import Settings
 
 logger = logging.getLogger("leeway")
 BY_DAY = "config.materialized:incremental"
@@ -64,28 +69,32 @@ class Translator(DagsterDbtTranslator):
         return dbt_resource_props["schema"]
 
 
-def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefinition:
+def view_assets(
+    parsed: Mapping[str, Any], project: DbtProject, settings: Settings
+) -> AssetsDefinition:
     """Return staging and intermediate views: no rows of their own, so no partitions."""
 
     @dbt_assets(
-        manifest=manifest,
+        manifest=parsed,
         project=project,
         name="dbt_views",
         exclude=f"{BY_DAY} {ROW_TESTS}",
         dagster_dbt_translator=Translator(),
         pool=HEAVY,
     )
-    def views(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    def views(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
+        require_columns(lake, declared_now(settings))
         yield from build(context, dbt, project)
 
     return views
 
 
 def feature_assets(
-    manifest: Mapping[str, Any],
+    parsed: Mapping[str, Any],
     project: DbtProject,
     partitions: DailyPartitionsDefinition,
     models: Sequence[MlModel],
+    settings: Settings,
 ) -> AssetsDefinition:
     """Return features and labels: grain entity and day; a run rewrites its range of days.
 
@@ -93,7 +102,7 @@ def feature_assets(
     """
 
     @dbt_assets(
-        manifest=manifest,
+        manifest=parsed,
         project=project,
         name="dbt_features",
         select=BY_DAY,
@@ -104,7 +113,9 @@ def feature_assets(
         pool=HEAVY,
     )
     def features(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
-        days = days_of(context)
+        now, days = declared_now(settings), days_of(context)
+        require_columns(lake, now)
+        feature_versions.keep(lake, settings, now)
         end = days[-1] + timedelta(days=1)  # dbt's end is exclusive
         span = ["--event-time-start", str(days[0]), "--event-time-end", str(end)]
         for event in build(context, dbt, project, *span):
@@ -119,6 +130,11 @@ def feature_assets(
                 yield left_out(key, {str(day): why for day, why in unfit.items()}, removed)
 
     return features
+
+
+def declared_now(settings: Settings) -> Sequence[MlModel]:
+    """Return the models as the project's files declare them now: dbt is about to read the same."""
+    return declared(manifest(settings.home, settings.dbt_project_dir)).models
 
 
 def left_out(key: AssetKey, unfit: Mapping[str, str], removed: int) -> AssetObservation:

@@ -1,0 +1,163 @@
+"""A changed dbt model is merged: the champion keeps its own features until another one is live."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+from dagster import DagsterInstance, materialize
+
+import ledger
+from assets.features import feature_assets
+from assets.partitions import daily, days_between
+from declaration import MlModel
+from declared import declared
+from lifecycle import (
+    candidate,
+    deciding,
+    evaluation,
+    promotion,
+    scoring,
+    training_set,
+)
+from resources.dbt import dbt_project, dbt_resource, manifest
+from resources.lake import Lake, lake_of
+from resources.registry import Registry
+from resources.settings import CHECKOUT, Settings
+
+PROJECT = Path(__file__).parents[1] / "projects" / "orders"
+START, DECISION, LAST = date(2024, 3, 1), date(2024, 3, 30), date(2024, 4, 20)
+CUSTOMERS, HORIZON = 200, timedelta(days=2)
+ONE_DAY = timedelta(days=1)
+TABLE = "customer_days"
+
+
+def visits() -> pa.Table:
+    """A row per customer and day; what is spent next day depends on pages, in no straight line."""
+    span, random = days_between(START, LAST), np.random.default_rng(5)
+    pages = random.poisson(3, (len(span), CUSTOMERS))
+    channel = random.integers(2, size=pages.shape)
+    wanted = 100 + 40 * np.abs(pages - 3) + 30 * channel + 15 * random.normal(size=pages.shape)
+    spent = np.vstack([wanted[:1], wanted[:-1]]) + 10 * random.random(pages.shape)
+    return pa.table(
+        {
+            "customer": np.tile([f"c{n:03}" for n in range(CUSTOMERS)], len(span)),
+            "day": np.repeat(np.array(span, "datetime64[D]"), CUSTOMERS),
+            "pages": pa.array(pages.ravel(), pa.int32()),
+            "channel": np.array(["web", "shop"])[channel].ravel(),
+            "minutes": random.lognormal(2, 1, pages.size),
+            "spent": spent.ravel() / 2,
+        }
+    )
+
+
+class Shop:
+    """A copy of the project on a lake of its own, and one model that is declared over it."""
+
+    def __init__(self, folder: Path, registry: Registry, instance: DagsterInstance) -> None:
+        self.project, self.registry, self.instance = folder / "orders", registry, instance
+        shutil.copytree(PROJECT, self.project)
+        self.edit(
+            "dbt_project.yml", "../../../dbt_project/macros", f"{CHECKOUT}/dbt_project/macros"
+        )
+        path = self.project / "models" / "models.yml"
+        said = yaml.safe_load(path.read_text())
+        said["exposures"] = [e for e in said["exposures"] if e["name"] == "order_value"]
+        path.write_text(yaml.safe_dump(said, sort_keys=False))
+        self.settings = Settings(home=folder, dbt_project_dir=self.project, threads=2)
+        (folder / "lake" / "data").mkdir(parents=True)
+        self.lake: Lake = lake_of(self.settings)
+        ledger.prepare(self.lake)
+        self.fill(visits())
+
+    def fill(self, rows: pa.Table) -> None:
+        def write(connection) -> None:
+            connection.register("generated", rows)
+            connection.execute("create table raw.visits as from generated")
+            connection.execute(
+                """insert into ledger.deliveries (table_name, day, delivery, status, known_from)
+                select distinct 'visits', day, day::varchar, 'published', day from generated"""
+            )
+
+        self.lake.transact(write)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change a file of the project, as a merge does."""
+        path = self.project / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    @property
+    def model(self) -> MlModel:
+        """The model as a process has it that reads the project now."""
+        [model] = declared(manifest(self.settings.home, self.settings.dbt_project_dir)).models
+        return model
+
+    def build(self, first: date, last: date) -> None:
+        """Materialize features and labels of a span, as the jobs do."""
+        parsed = manifest(self.settings.home, self.settings.dbt_project_dir)
+        project = dbt_project(self.settings)
+        asset = feature_assets(parsed, project, daily(START, "UTC"), [self.model], self.settings)
+        tags = {
+            "dagster/asset_partition_range_start": str(first),
+            "dagster/asset_partition_range_end": str(last),
+        }
+        resources = {"lake": self.lake, "dbt": dbt_resource(self.settings)}
+        materialize([asset], instance=self.instance, resources=resources, tags=tags)
+
+    def train(self, as_of: date) -> dict:
+        """Run what a training run runs, and return the verdict."""
+        training_set.build(self.lake, self.model, as_of)
+        candidate.train(self.lake, self.registry, self.model, as_of, 1)
+        evaluation.evaluate(self.lake, self.registry, self.model, as_of, 1)
+        return promotion.judge(self.lake, self.registry, self.model, as_of, 1)
+
+    def score(self, first: date, last: date) -> scoring.Scored:
+        return scoring.predict(self.lake, self.registry, self.model, days_between(first, last))
+
+    def predictions(self, day: date) -> list[dict]:
+        query = "from ml.order_value_predictions where day = ? order by customer"
+        return self.lake.rows(query, [day])
+
+    def checksums(self) -> dict[str, tuple[date, date, int]]:
+        """First day, last day and number of days of every features table by checksum."""
+        return {
+            row["made"]: (row["first"], row["last"], row["days"])
+            for row in self.lake.rows(
+                """select table_name || ' ' || checksum as made, min(day) as first,
+                    max(day) as last, count(*) as days
+                from ledger.partitions where table_name like 'customer_days%' group by all"""
+            )
+        }
+
+
+@pytest.fixture(scope="module")
+def shop(registry, tmp_path_factory) -> Iterator[Shop]:
+    """A champion that learned from the project's SQL, live for a week."""
+    folder = tmp_path_factory.mktemp("move")
+    with pytest.MonkeyPatch.context() as patch, DagsterInstance.ephemeral() as instance:
+        made = Shop(folder, registry, instance)
+        for name, value in made.settings.environment.items():
+            patch.setenv(name, value)
+        made.build(START, DECISION + 7 * ONE_DAY)
+        deciding.decide(made.lake, made.model, DECISION, False)
+        assert made.train(DECISION)["promoted"]
+        made.score(DECISION + ONE_DAY, DECISION + 7 * ONE_DAY)
+        yield made
+
+
+def test_the_champion_keeps_scoring_on_its_own_features(shop: Shop) -> None:
+    day, old = DECISION + 7 * ONE_DAY, shop.model.features_checksum
+    before = shop.predictions(day)
+    shop.edit("models/customer_days.sql", "visits.pages,", "visits.pages - 3 as pages,")
+    assert shop.model.features_checksum != old
+    shop.build(day, day + ONE_DAY)
+
+    done = shop.score(day, day + ONE_DAY)
+
+    assert (done.skipped, done.other_code, done.days) == ({}, (), 2)
+    assert shop.predictions(day) == before
