@@ -16,14 +16,18 @@ from assets.features import feature_assets
 from assets.partitions import daily, days_between
 from declaration import MlModel
 from declared import declared
+from errors import NoEvidenceError
 from lifecycle import (
     candidate,
     deciding,
     evaluation,
+    losses,
+    monitoring,
     promotion,
     scoring,
     training_set,
 )
+from ml.policy import Decision
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import Lake, lake_of
 from resources.registry import Registry
@@ -119,6 +123,16 @@ class Shop:
     def score(self, first: date, last: date) -> scoring.Scored:
         return scoring.predict(self.lake, self.registry, self.model, days_between(first, last))
 
+    def watch(self, as_of: date) -> monitoring.Watch:
+        losses.measure(self.lake, self.model, days_between(START, as_of - HORIZON))
+        return monitoring.watch(self.lake, self.registry, self.model, as_of)
+
+    def decide(self, as_of: date) -> Decision:
+        return deciding.decide(self.lake, self.model, as_of, False)
+
+    def features(self, table: str, day: date) -> list[dict]:
+        return self.lake.rows(f"from features.{table} where day = ? order by customer", [day])
+
     def predictions(self, day: date) -> list[dict]:
         query = "from ml.order_value_predictions where day = ? order by customer"
         return self.lake.rows(query, [day])
@@ -150,14 +164,43 @@ def shop(registry, tmp_path_factory) -> Iterator[Shop]:
         yield made
 
 
-def test_the_champion_keeps_scoring_on_its_own_features(shop: Shop) -> None:
+def test_the_move_ends_in_one_version_of_the_features(shop: Shop) -> None:
     day, old = DECISION + 7 * ONE_DAY, shop.model.features_checksum
     before = shop.predictions(day)
     shop.edit("models/customer_days.sql", "visits.pages,", "visits.pages - 3 as pages,")
-    assert shop.model.features_checksum != old
+    new = shop.model.features_checksum
+    assert new != old
     shop.build(day, day + ONE_DAY)
 
     done = shop.score(day, day + ONE_DAY)
-
     assert (done.skipped, done.other_code, done.days) == ({}, (), 2)
-    assert shop.predictions(day) == before
+    assert shop.predictions(day) == before  # to the bit
+    noted = shop.lake.rows(
+        "select distinct features from ml.order_value_scoring where day >= ?", [day]
+    )
+    assert noted == [{"features": old}]
+    assert {row["pages"] for row in shop.features(TABLE, day)} != {
+        row["pages"] for row in shop.features(f"{TABLE}__{old[:8]}", day)
+    }
+    watch = shop.watch(day + ONE_DAY)
+    assert not watch.findings
+    assert {check.name for check in watch.checks if not check.passed} == set()
+    decision = shop.decide(day + ONE_DAY)
+    assert decision.kind == "wait"
+    assert decision.pending == ("schedule: 8 days since the last training",)
+    assert f"{TABLE} is made by different dbt models" in decision.reasons[0]
+    with pytest.raises(NoEvidenceError, match="made by different dbt models"):
+        training_set.build(shop.lake, shop.model, day + ONE_DAY)
+
+    shop.build(START, day + 2 * ONE_DAY)
+    shop.score(day + 2 * ONE_DAY, day + 2 * ONE_DAY)
+    shop.watch(day + 2 * ONE_DAY)
+    decision = shop.decide(day + 2 * ONE_DAY)
+    assert decision.kind == "retrain"
+    assert decision.reasons[0] == (
+        f"features changed: {TABLE} is made by {new[:8]}, version 2 learned from {old[:8]}"
+    )
+    print(shop.checksums())
+    verdict = shop.train(day + 2 * ONE_DAY)
+    print(verdict)
+    assert verdict["promoted"], verdict["reasons"]
