@@ -1,7 +1,7 @@
 """A changed dbt model is merged: the champion keeps its own features until another one is live."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,17 +16,21 @@ from assets.features import feature_assets
 from assets.partitions import daily, days_between
 from declaration import MlModel
 from declared import declared
-from errors import NoEvidenceError
+from errors import NeededColumnError, NoEvidenceError
 from lifecycle import (
     candidate,
     deciding,
     evaluation,
     losses,
     monitoring,
+    move,
     promotion,
     scoring,
     training_set,
 )
+from lifecycle.feature_versions import kept
+from lifecycle.loaded import fitted_of
+from lifecycle.move import OVER, move_of
 from ml.policy import Decision
 from resources.dbt import dbt_project, dbt_resource, manifest
 from resources.lake import Lake, lake_of
@@ -71,6 +75,7 @@ class Shop:
         path = self.project / "models" / "models.yml"
         said = yaml.safe_load(path.read_text())
         said["exposures"] = [e for e in said["exposures"] if e["name"] == "order_value"]
+        said["exposures"][0]["config"]["meta"]["model"] |= {"trial": {"days": 5}}
         path.write_text(yaml.safe_dump(said, sort_keys=False))
         self.settings = Settings(home=folder, dbt_project_dir=self.project, threads=2)
         (folder / "lake" / "data").mkdir(parents=True)
@@ -94,6 +99,13 @@ class Shop:
         path = self.project / file
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
+
+    def declare(self, change: Callable[[list[dict]], None]) -> None:
+        """Change the declared columns of the features."""
+        path = self.project / "models" / "models.yml"
+        said = yaml.safe_load(path.read_text())
+        change(said["models"][0]["columns"])
+        path.write_text(yaml.safe_dump(said, sort_keys=False))
 
     @property
     def model(self) -> MlModel:
@@ -170,7 +182,7 @@ def test_the_move_ends_in_one_version_of_the_features(shop: Shop) -> None:
     shop.edit("models/customer_days.sql", "visits.pages,", "visits.pages - 3 as pages,")
     new = shop.model.features_checksum
     assert new != old
-    shop.build(day, day + ONE_DAY)
+    shop.build(day - 3 * ONE_DAY, day + ONE_DAY)
 
     done = shop.score(day, day + ONE_DAY)
     assert (done.skipped, done.other_code, done.days) == ({}, (), 2)
@@ -200,7 +212,54 @@ def test_the_move_ends_in_one_version_of_the_features(shop: Shop) -> None:
     assert decision.reasons[0] == (
         f"features changed: {TABLE} is made by {new[:8]}, version 2 learned from {old[:8]}"
     )
-    print(shop.checksums())
     verdict = shop.train(day + 2 * ONE_DAY)
-    print(verdict)
     assert verdict["promoted"], verdict["reasons"]
+    assert any("to lose less than 2% is enough" in reason for reason in verdict["reasons"])
+    assert move_of(shop.lake, shop.model).stands == f"version 2 (shadow) knows {old[:8]}, beside it"
+    assert move.end(shop.lake, [shop.model]) == []  # the shadow is on trial
+
+    first, last = day + 3 * ONE_DAY, day + 7 * ONE_DAY
+    shop.build(first, last)
+    assert not shop.score(first, last).shadow
+    shop.watch(last)
+    assert shop.decide(last).kind in ("none", "wait")
+
+    assert move.end(shop.lake, [shop.model]) == [f"{TABLE}__{old[:8]}"]
+    assert shop.checksums() == {f"{TABLE} {new}": (START, last, (last - START).days + 1)}
+    assert move_of(shop.lake, shop.model).stands == OVER
+    assert kept(shop.lake, TABLE, old)  # a rollback may want it
+
+
+def retyped(columns: list[dict]) -> None:
+    columns[2] |= {"data_type": "bigint"}
+
+
+def renamed(columns: list[dict]) -> None:
+    columns[2] |= {"name": "views"}
+
+
+@pytest.mark.parametrize(("change", "is_now"), [(retyped, "BIGINT"), (renamed, "gone")])
+def test_a_column_that_a_live_version_needs_stays(shop: Shop, change, is_now: str) -> None:
+    snapshot, before = shop.lake.snapshot(), shop.model
+    shop.declare(change)
+    told = rf"order_value version \d+ \(champion\) .*{TABLE}\.pages as INTEGER.* is {is_now} now"
+    with pytest.raises(NeededColumnError, match=told):
+        shop.build(LAST, LAST)
+    assert shop.lake.snapshot() == snapshot
+    shop.declare(lambda columns: columns[2].update({"name": "pages", "data_type": "integer"}))
+    assert shop.model == before
+
+
+def test_an_added_column_reaches_the_next_candidate(shop: Shop) -> None:
+    shop.edit(
+        "models/customer_days.sql", "visits.channel,", "visits.channel, length(channel) as letters,"
+    )
+    shop.declare(lambda columns: columns.insert(4, {"name": "letters", "data_type": "bigint"}))
+    as_of = DECISION + 14 * ONE_DAY
+    shop.build(START, as_of)
+    assert shop.score(as_of, as_of).other_code == ()
+    manifest = training_set.build(shop.lake, shop.model, as_of)
+    assert manifest["columns"]["letters"] == "BIGINT"
+    made = candidate.train(shop.lake, shop.registry, shop.model, as_of, 1)
+    fitted = fitted_of(shop.registry, shop.model, made["window"]["version"])
+    assert "letters" in fitted.schema.numeric
