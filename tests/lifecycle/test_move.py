@@ -215,12 +215,19 @@ def test_the_move_ends_in_one_version_of_the_features(shop: Shop) -> None:
     verdict = shop.train(day + 2 * ONE_DAY)
     assert verdict["promoted"], verdict["reasons"]
     assert any("to lose less than 2% is enough" in reason for reason in verdict["reasons"])
+    [gain] = [c["value"] for c in verdict["checks"] if c["name"] == "gain over champion"]
+    assert abs(gain) < 0.1  # by the other's features the champion would lose by far
     assert move_of(shop.lake, shop.model).stands == f"version 2 (shadow) knows {old[:8]}, beside it"
     assert move.end(shop.lake, [shop.model]) == []  # the shadow is on trial
 
     first, last = day + 3 * ONE_DAY, day + 7 * ONE_DAY
     shop.build(first, last)
     assert not shop.score(first, last).shadow
+    query = "select distinct role, features from ml.order_value_scoring where day >= ? order by 1"
+    assert shop.lake.rows(query, [first]) == [
+        {"role": "champion", "features": new},
+        {"role": "shadow", "features": old},
+    ]
     shop.watch(last)
     assert shop.decide(last).kind in ("none", "wait")
 

@@ -51,7 +51,8 @@ def server(tmp_path: Path, project: Path) -> Iterator[GrpcServerCodeLocationOrig
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    (tmp_path / "lake" / "data").mkdir(parents=True)
+    for folder in ("lake/data", "landing"):
+        (tmp_path / folder).mkdir(parents=True)
     settings = Settings(home=tmp_path, dbt_project_dir=project)
     command = [sys.executable, "-m", "dagster", "code-server", "start", "--port", str(port)]
     command += ["--host", "127.0.0.1", "-m", "definitions", "-d", str(CHECKOUT / "platform")]
@@ -63,7 +64,7 @@ def server(tmp_path: Path, project: Path) -> Iterator[GrpcServerCodeLocationOrig
         wait_for(origin.create_client(), process)
         yield origin
     finally:
-        process.terminate()
+        process.kill()  # its own server notices that and ends
         process.wait(60)
 
 
