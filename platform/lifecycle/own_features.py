@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from declaration import MlModel
 from errors import UnsoundRowsError
+from examples import exists
 from lifecycle import sketches
 from lifecycle.feature_versions import FeatureVersion, kept
 from lifecycle.tested import checksums_of
@@ -134,9 +135,12 @@ def _put(
     """Replace days of the side table and their rows of the ledger, in one transaction."""
     name, time = quoted(model.features_schema, version.beside), quoted(model.time)
     columns = ", ".join(f"{quoted(c)} {kind}" for c, kind in version.query.columns.items())
+    is_new = not exists(lake, model.features_schema, version.beside)
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(f"create table if not exists {name} ({columns})")
+        if is_new:
+            connection.execute(f"create table if not exists {name} ({columns})")
+            connection.execute(f"alter table {name} set partitioned by ({time})")
         take_turn(connection, f"features.{version.beside}")
         connection.execute(f"delete from {name} where {time} in (select unnest(?))", [list(days)])
         connection.execute(

@@ -220,7 +220,7 @@ def test_the_move_ends_in_one_version_of_the_features(shop: Shop) -> None:
     assert move_of(shop.lake, shop.model).stands == f"version 2 (shadow) knows {old[:8]}, beside it"
     assert move.end(shop.lake, [shop.model]) == []  # the shadow is on trial
 
-    first, last = day + 3 * ONE_DAY, day + 7 * ONE_DAY
+    first, last = day + 3 * ONE_DAY, day + 9 * ONE_DAY  # the trial's last look has matured
     shop.build(first, last)
     assert not shop.score(first, last).shadow
     query = "select distinct role, features from ml.order_value_scoring where day >= ? order by 1"
@@ -262,7 +262,7 @@ def test_an_added_column_reaches_the_next_candidate(shop: Shop) -> None:
         "models/customer_days.sql", "visits.channel,", "visits.channel, length(channel) as letters,"
     )
     shop.declare(lambda columns: columns.insert(4, {"name": "letters", "data_type": "bigint"}))
-    as_of = DECISION + 14 * ONE_DAY
+    as_of = DECISION + 18 * ONE_DAY
     shop.build(START, as_of)
     assert shop.score(as_of, as_of).other_code == ()
     manifest = training_set.build(shop.lake, shop.model, as_of)
