@@ -42,7 +42,8 @@ class Evidence:
     unseen_days: int = 0  # matured days that the champion has not learned from
     failed: tuple[FailedCheck, ...] = ()
     incidents: tuple[Finding, ...] = ()
-    features_changed: str | None = None  # how they differ from all that was ever trained on
+    features_changed: str | None = None  # how they differ from what the champion learned from
+    mixed: str | None = None  # days that a training needs and that other dbt models have made
     resting: Mapping[str, date] = field(default_factory=dict)  # recipe -> until when
     learnable: Mapping[str, int] = field(default_factory=dict)  # recipe -> rows, by the day's lane
     new_since: date | None = None  # first day of a world too young for the normal lane
@@ -195,8 +196,11 @@ def _obstacle(evidence: Evidence, history: History, policy: RetrainPolicy) -> st
     """Why nothing can be trained today, or None."""
     if history.in_flight:
         return "a training is in flight"
+    if evidence.mixed:
+        return evidence.mixed
     passed = _days_since_training(evidence, history)
-    if passed is not None and passed < policy.cooldown_days:
+    is_due = passed is None or passed >= policy.cooldown_days
+    if not is_due and not evidence.features_changed:  # asked once for each change of the SQL
         return f"cooldown: {passed} of {policy.cooldown_days} days since the training"
     spent = within(history.trainings, evidence.as_of, policy.budget_days)
     if spent >= policy.budget:

@@ -13,6 +13,8 @@ class GatePolicy:
 
     A slice is refused when it is worse by more than `slice_loss` and that it is worse at all is
     sure at 1 - `slice_alpha`: with many small slices one is always worse by chance.
+    moved: the champion's features are of SQL that the project has no more. Then a candidate need
+    not be better, it must be sure not to lose `moved_loss` or more.
     """
 
     min_rows: int = 500
@@ -21,6 +23,8 @@ class GatePolicy:
     alpha: float = 0.2  # shared among the candidates of one decision
     min_gain: float = 0.0025
     calibration_loss: float = 0.02  # growth of the calibration error; 14 days vary by 0.015
+    moved: bool = False
+    moved_loss: float = 0.02
     slice_loss: float = 0.02
     slice_alpha: float = 0.1
     slice_min_rows: int = 200
@@ -79,8 +83,9 @@ class Verdict:
     ) -> "Verdict":
         """Promote when no check failed."""
         failed = tuple(str(check) for check in checks if not check.passed)
+        apart = f"{gain:.2%} below" if gain >= 0 else f"{-gain:.2%} above"
         won = (
-            f"recipe {candidate}: {words(task.metric)} {gain:.2%} below {reference}'s, at least "
+            f"recipe {candidate}: {words(task.metric)} {apart} {reference}'s, at least "
             f"{lower_bound:.5f} {task.unit} per row",
         )
         compared = (candidate, reference, gain, lower_bound)

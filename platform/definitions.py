@@ -29,7 +29,7 @@ from declared import declared
 from ingestion.clock import horizons_of
 from ingestion.key import require_key
 from ingestion.publish import create_all
-from resources.dbt import dbt_project, dbt_resource, manifest
+from resources.dbt import dbt_project, dbt_resource, fingerprint, manifest
 from resources.lake import lake_of
 from resources.registry import registry_of
 from resources.settings import Settings, pii_key, require_landing, settings
@@ -37,6 +37,7 @@ from resources.spark import spark_resource
 from sensors.alerts import alerts, run_failures
 from sensors.daily import daily_chain, daily_schedule
 from sensors.landing_arrivals import landing_arrivals
+from sensors.project_changes import project_changes
 from sensors.retrain_on_drift import retrain_on_drift
 from sensors.stale_features import stale_features
 from sensors.weekly_upkeep import upkeep_job, weekly_upkeep
@@ -55,9 +56,10 @@ def build(settings: Settings) -> Definitions:
 
     Raises DeclarationError for a mistake in the project, SetupError for one in the machine.
     """
+    project = dbt_project(settings)
+    loaded = fingerprint(settings.dbt_project_dir)
     parsed = manifest(settings.home, settings.dbt_project_dir)
     declaration = declared(parsed)
-    project = dbt_project(settings)
     start = start_of(settings, declaration)
     partitions = daily(start, timezone_of(declaration))
     require_landing(settings)
@@ -67,10 +69,10 @@ def build(settings: Settings) -> Definitions:
     require_key(lake, pii_key(settings))
     create_all(lake, declaration.tables)
     horizons = horizons_of(parsed)
-    views = view_assets(parsed, project)
-    by_day = feature_assets(parsed, project, partitions, declaration.models)
+    views = view_assets(parsed, project, settings)
+    by_day = feature_assets(parsed, project, partitions, declaration.models, settings)
     jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
-    upkeep = upkeep_job(settings)
+    upkeep = upkeep_job(settings, declaration.models)
     return Definitions(
         assets=[
             *(raw_asset(t, partitions, settings, horizons) for t in declaration.tables),
@@ -94,6 +96,7 @@ def build(settings: Settings) -> Definitions:
                 sorted(views.keys, key=AssetKey.to_user_string),
                 jobs["backfill"],
             ),
+            project_changes(settings, loaded),
             run_failures(settings),
             alerts(settings),
         ],

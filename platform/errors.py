@@ -6,6 +6,7 @@ LeewayError
 ├── LakeBusyError       the catalog stayed locked through every retry
 ├── QueryError          SQL that the lake cannot answer: DuckDB's words, and what to do
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
+├── NeededColumnError   a changed dbt model lacks a column that a live version has learned from
 ├── UnsoundRowsError    training rows break a rule that their dbt models declare
 ├── RollbackError       a version cannot be gone back to: says why, and which can
 ├── NoEvidenceError     a step lacks what it needs on its day (rows, labels, a version)
@@ -50,6 +51,10 @@ class NoEvidenceError(LeewayError):
 
 class RollbackError(LeewayError):
     """A version cannot be gone back to."""
+
+
+class NeededColumnError(LeewayError):
+    """A changed dbt model has removed or retyped what a live version needs."""
 
 
 class UnsoundRowsError(LeewayError):

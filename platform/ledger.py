@@ -1,7 +1,7 @@
 """The ledger: what the platform knows and decided, as rows of the lake. Nothing else is the truth.
 
-Tables (schema `ledger`): deliveries, partitions, checks, decisions, versions, promotions,
-champions, incidents, acceptances, alerts, locks, keys.
+Tables (schema `ledger`): deliveries, partitions, feature_versions, checks, decisions, versions,
+promotions, champions, incidents, acceptances, alerts, locks, keys.
 """
 
 import json
@@ -26,6 +26,8 @@ TABLES = {
         released_at timestamp, replays varchar""",
     "partitions": """table_name varchar, day date, rows bigint, checksum varchar,
         written_at timestamp, status varchar, failures varchar""",
+    "feature_versions": """table_name varchar, checksum varchar, query varchar, declared varchar,
+        written_at timestamp""",
     "incidents": """model varchar, day date, reason varchar, built timestamp, accepted varchar,
         written_at timestamp""",
     "acceptances": """model varchar, since date, version integer, name varchar,

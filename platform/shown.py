@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo import Losses, Story
+from lifecycle.move import OVER
 from status import ModelStatus, Status
 
 MOST_DAYS = 10  # of a table that are told with their reasons
@@ -76,6 +77,8 @@ def _model(name: str, model: ModelStatus) -> Table:
     )
     title = f"{name}: champion {live}; {model.trainings} trainings, {model.versions} versions"
     table = Table("day", "what", "why", title=Text(title), title_justify="left")
+    if model.features.stands != OVER:
+        add_row(table, "now", "move to changed features", model.features.stands)
     if model.trial:
         what = f"on trial until {model.trial.until}"
         add_row(table, str(model.champion_since), what, _beside(model))

@@ -10,6 +10,7 @@ import ledger
 from declaration import Declaration, MlModel
 from ingestion.deliveries import NEWEST, held_deliveries, newest_warnings
 from lifecycle import store
+from lifecycle.move import Move, move_of
 from lifecycle.tested import untested
 from lifecycle.trial import trial_of
 from resources.lake import Lake, quoted
@@ -84,6 +85,7 @@ class ModelStatus(BaseModel):
     decisions: list[DecisionStatus] = Field(description="newest decisions, newest first")
     promotions: list[PromotionStatus] = Field(description="the gate's verdicts, newest first")
     alarms: list[AlarmStatus] = Field(description="alarms that are up")
+    features: Move = Field(description="the move to changed features, and where it stands")
 
 
 class AlertStatus(BaseModel):
@@ -166,6 +168,7 @@ def _model(lake: Lake, model: MlModel) -> ModelStatus:
         decisions=[DecisionStatus(**row) for row in _newest(lake, "decisions", name)],
         promotions=[PromotionStatus(**row) for row in _newest(lake, "promotions", name)],
         alarms=[AlarmStatus(**row) for row in ledger.alarms(lake, name)],
+        features=move_of(lake, model),
     )
 
 

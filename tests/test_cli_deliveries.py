@@ -14,7 +14,6 @@ from definitions import build
 from errors import DeliveryError
 from launch import launch
 from plan import over
-from resources.dbt import manifest
 from resources.settings import CHECKOUT, settings
 from simulation.run import simulate
 from simulation.shop import Shop
@@ -38,8 +37,7 @@ def contract(home: Path, tmp_path: Path) -> Path:
 
 
 def say(*arguments: str) -> str:
-    """What a command prints in a process of its own, which reads the project anew."""
-    manifest.cache_clear()
+    """What a command prints; it reads the project anew where its files are others."""
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     return " ".join(result.output.split())
 

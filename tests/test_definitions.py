@@ -52,6 +52,7 @@ SENSORS = [
     "daily_chain",
     "landing_arrivals",
     f"{MODEL}_retrain_on_drift",
+    "project_changes",
     "stale_features",
 ]
 

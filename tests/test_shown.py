@@ -7,6 +7,7 @@ from rich.console import Console
 
 import cli_deliveries
 from ingestion.rejects import Rejects
+from lifecycle.move import Move
 from replay import Replayed
 from shown import show_status
 from status import AlarmStatus, AlertStatus, FeatureStatus, ModelStatus, Status, TableStatus
@@ -43,6 +44,7 @@ def test_a_status_with_brackets_is_shown(screen: Console) -> None:
     model = ModelStatus(
         champion=None, champion_since=None, trial=None, versions=0, trainings=0, decisions=[],
         promotions=[], alarms=[AlarmStatus(as_of=DAY, name=ODD, reason=ODD)],
+        features=Move(table=ODD, version=ODD, made_by={}, live={}, stands=ODD),
     )  # fmt: skip
     found = Status(
         tables={ODD: table},
@@ -51,4 +53,4 @@ def test_a_status_with_brackets_is_shown(screen: Console) -> None:
         alerts=[AlertStatus(day=DAY, kind="held", subject=ODD, message=ODD)],
     )
     show_status(screen, found)
-    assert screen.export_text().count(ODD) == 11
+    assert screen.export_text().count(ODD) == 12

@@ -32,9 +32,14 @@ from assets.metadata import table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
+from declared import declared
+from lifecycle import feature_versions
+from lifecycle.live import require_columns
 from lifecycle.predictions import withdraw
 from lifecycle.tested import untested
+from resources.dbt import manifest
 from resources.lake import Lake
+from resources.settings import Settings
 
 logger = logging.getLogger("leeway")
 BY_DAY = "config.materialized:incremental"
@@ -67,11 +72,13 @@ class Translator(DagsterDbtTranslator):
         return dbt_resource_props["schema"]
 
 
-def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefinition:
+def view_assets(
+    parsed: Mapping[str, Any], project: DbtProject, settings: Settings
+) -> AssetsDefinition:
     """Return staging and intermediate views: no rows of their own, so no partitions."""
 
     @dbt_assets(
-        manifest=manifest,
+        manifest=parsed,
         project=project,
         name="dbt_views",
         exclude=f"{BY_DAY} {ROW_TESTS}",
@@ -79,18 +86,20 @@ def view_assets(manifest: Mapping[str, Any], project: DbtProject) -> AssetsDefin
         pool=HEAVY,
     )
     def views(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
+        require_columns(lake, declared_now(settings))
         for event in build(context, dbt, project):
-            tell_columns(context, event, manifest, project, lake)
+            tell_columns(context, event, parsed, project, lake)
             yield event
 
     return views
 
 
 def feature_assets(
-    manifest: Mapping[str, Any],
+    parsed: Mapping[str, Any],
     project: DbtProject,
     partitions: DailyPartitionsDefinition,
     models: Sequence[MlModel],
+    settings: Settings,
 ) -> AssetsDefinition:
     """Return features and labels: grain entity and day; a run rewrites its range of days.
 
@@ -98,7 +107,7 @@ def feature_assets(
     """
 
     @dbt_assets(
-        manifest=manifest,
+        manifest=parsed,
         project=project,
         name="dbt_features",
         select=BY_DAY,
@@ -109,11 +118,13 @@ def feature_assets(
         pool=HEAVY,
     )
     def features(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
-        days = days_of(context)
+        now, days = declared_now(settings), days_of(context)
+        require_columns(lake, now)
+        feature_versions.keep(lake, settings, now)
         end = days[-1] + timedelta(days=1)  # dbt's end is exclusive
         span = ["--event-time-start", str(days[0]), "--event-time-end", str(end)]
         for event in build(context, dbt, project, *span):
-            tell_columns(context, event, manifest, project, lake, models, str(days[-1]))
+            tell_columns(context, event, parsed, project, lake, models, str(days[-1]))
             yield event
             reached("features-written")
         reached("features-built")
@@ -130,7 +141,7 @@ def feature_assets(
 def tell_columns(
     context: AssetExecutionContext,
     event: Any,
-    manifest: Mapping[str, Any],
+    parsed: Mapping[str, Any],
     project: DbtProject,
     lake: Lake,
     models: Sequence[MlModel] = (),
@@ -144,10 +155,15 @@ def tell_columns(
         return
     unique_id, compiled = str(event.metadata["unique_id"].value), runs_of(project) / "compiled"
     context.add_asset_metadata(
-        column_metadata(manifest, unique_id, compiled, lake, models),
+        column_metadata(parsed, unique_id, compiled, lake, models),
         asset_key=context.asset_key_for_output(event.output_name),
         partition_key=partition,
     )
+
+
+def declared_now(settings: Settings) -> Sequence[MlModel]:
+    """Return the models as the project's files declare them now: dbt is about to read the same."""
+    return declared(manifest(settings.home, settings.dbt_project_dir)).models
 
 
 def left_out(key: AssetKey, unfit: Mapping[str, str], removed: int) -> AssetObservation:

@@ -23,12 +23,14 @@ from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
 from lifecycle import losses, scoring
+from lifecycle.move import OVER, move_of
 from resources.lake import Lake
 from resources.registry import Registry
 
 SCORING_CHECKS = {
     "complete": "Every day that has a champion was scored; a day without is named with why.",
-    "same_features": "Features were made by the dbt models that the version has learned from.",
+    "same_features": "Each version scores features by the SQL that it has learned from.",
+    "one_version": "The table's days and the live versions are of the features as they are now.",
     "shadow": "While a champion is on trial the version before it scored the same days.",
 }
 MOST_REASONS = 5  # in a description; the metadata has all
@@ -62,12 +64,18 @@ def predictions_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
         context.add_asset_metadata(prediction_metadata(model), partition_key=str(days[-1]))
         done = scoring.predict(lake, registry, model, days)
         reached("predictions-kept")
+        where = move_of(lake, model)
         skipped = {str(day): why for day, why in done.skipped.items()}
         return MaterializeResult(
-            metadata={"rows": MetadataValue.int(done.rows), "days": MetadataValue.int(done.days)},
+            metadata={
+                "rows": MetadataValue.int(done.rows),
+                "days": MetadataValue.int(done.days),
+                "features": MetadataValue.json(where.model_dump(mode="json")),
+            },
             check_results=[
                 warning("complete", [f"{day}: {why}" for day, why in skipped.items()]),
                 warning("same_features", done.other_code),
+                warning("one_version", [] if where.stands == OVER else [where.stands]),
                 warning("shadow", done.shadow),
             ],
         )

@@ -13,8 +13,16 @@ from lifecycle import monitoring, store
 from lifecycle.checked import checks_of
 from lifecycle.offered import learnable, resting
 from lifecycle.quality import blocked_days, held_findings
+from lifecycle.rival import learned_by
 from lifecycle.splits import champion_decided_on, new_world
-from lifecycle.tested import MADE_BY, checksums_of, failed_findings, unfit_days, without
+from lifecycle.tested import (
+    MADE_BY,
+    checksums_of,
+    failed_findings,
+    made_by,
+    unfit_days,
+    without,
+)
 from ml import policy, raised
 from ml.cadence import Cadence, Training
 from ml.incident import Finding
@@ -89,6 +97,7 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
         resting=rests,
         learnable=rows,
         new_since=since,
+        mixed=mixed(lake, model, as_of),
     )
     if not has_champion:
         return found
@@ -113,24 +122,49 @@ def unwatched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings
 
 
 def features_changed(lake: Lake, model: MlModel, as_of: date) -> str | None:
-    """Say how today's features differ from what the champion and the last candidates learned from.
+    """Say how today's features differ from what the champion has learned from.
 
-    None where they do not, or while days of the training window are still those of older SQL.
+    None where they do not, while days of the training window are still those of older SQL, and when
+    a candidate of today's features was judged beside this champion: once is enough to ask.
     """
-    table, now = model.features.table, model.features_checksum
-    days = days_between(as_of - timedelta(days=model.train.window_days - 1), as_of)
-    if set(checksums_of(lake, table, days).values()) != {now}:
+    now, live = model.features_checksum, ledger.champion_on(lake, model.name, as_of)
+    known = learned_by(lake, model, live)
+    if known is None or known == now or not is_one_version(lake, model, as_of):
         return None
-    live = ledger.champion_on(lake, model.name, as_of)
-    learned = lake.rows(
-        """select version, features from ledger.versions
-        where model = ? and as_of < ? order by version = ? desc, version desc limit 2""",
-        [model.name, as_of, live],
+    judged = lake.rows(
+        """select v.features from ledger.promotions as p
+        join ledger.versions as v on v.model = p.model and v.version = p.candidate
+        where p.model = ? and p.as_of < ? and p.as_of > ?""",
+        [model.name, as_of, champion_decided_on(lake, model, as_of)],
     )
-    if not learned or now in {row["features"] for row in learned}:
+    if now in {row["features"] for row in judged}:
         return None
-    old = str(learned[0]["features"])[:MADE_BY]
+    table, old = model.features.table, known[:MADE_BY]
     return f"{table} is made by {now[:MADE_BY]}, version {live} learned from {old}"
+
+
+def mixed(lake: Lake, model: MlModel, as_of: date) -> str | None:
+    """Say which days of the training window other versions of their dbt models have made, or None.
+
+    A training would refuse them, so it waits for the backfill.
+    """
+    for table, found in _made(lake, model, as_of).items():
+        if len(set(found.values())) > 1:
+            return f"{table} is made by different dbt models ({made_by(found)}): a backfill is due"
+    return None
+
+
+def is_one_version(lake: Lake, model: MlModel, as_of: date) -> bool:
+    """Return whether the SQL as it is has made all days that a training of a day may use."""
+    now = {model.features.table: model.features_checksum, model.label.table: model.label_checksum}
+    return all(set(d.values()) == {now[t]} for t, d in _made(lake, model, as_of).items())
+
+
+def _made(lake: Lake, model: MlModel, as_of: date) -> dict[str, dict[date, str]]:
+    """Who has made each day of the training window that has passed, by table."""
+    days = days_between(as_of - timedelta(days=model.train.window_days - 1), as_of)
+    tables = (model.features.table, model.label.table)
+    return {table: checksums_of(lake, table, days) for table in tables}
 
 
 def unseen_days(lake: Lake, model: MlModel, as_of: date, blocked: set[date]) -> int:

@@ -15,6 +15,7 @@ from lifecycle import candidate, store, training_set
 from lifecycle.loaded import fitted_of
 from lifecycle.predictions import columns_of, described
 from lifecycle.reload import reloaded_predictions
+from lifecycle.rival import comparable
 from ml import evaluation, figures, gate
 from ml.baselines import fit_baselines
 from ml.tabular import TrainConfig
@@ -36,36 +37,39 @@ class Evaluated:
 def evaluate(
     lake: Lake, registry: Registry, model: MlModel, as_of: date, threads: int
 ) -> Evaluated:
-    """Score candidates, champion and baselines on the test rows; keep predictions and metrics."""
+    """Score candidates, champion and baselines on the test rows; keep predictions and metrics.
+
+    The champion predicts these rows as the features have them that it has learned from.
+    """
     manifest = store.kept(lake, model, training_set.WHAT, as_of)
     trained = _versions(lake, model, manifest)
     split = training_set.split_from(manifest, next(iter(manifest["recipes"])))
     parts, columns = training_set.rows_of(lake, model, manifest, split)
-    if not parts.test.num_rows:
+    test, own = comparable(lake, model, manifest, parts.test, columns)
+    if not test.num_rows:
         store.keep(lake, model, WHAT, as_of, {"candidates": trained, "rows": 0})
         return Evaluated([], {})
-    predictions = _predictions(registry, model, manifest, trained, parts.test)
-    task, labels = columns.target, columns.labels(parts.test)
+    predictions = _predictions(registry, model, manifest, trained, test, own)
+    task, labels = columns.target, columns.labels(test)
     best = gate.best(task, labels, {r: predictions[gate.candidate_name(r)] for r in trained})
     given = predictions[gate.candidate_name(best)]
-    again = reloaded_predictions(
-        registry, model.name, trained[best], parts.test, model.train.declared
-    )
+    again = reloaded_predictions(registry, model.name, trained[best], test, model.train.declared)
     config = TrainConfig(seed=model.train.seed, threads=threads)
     for name, baseline in fit_baselines(parts, columns, config).items():
-        predictions[name] = baseline.predict(parts.test)
-    found = evaluation.evaluate(parts.test, columns, predictions, model.gate.slices)
+        predictions[name] = baseline.predict(test)
+    found = evaluation.evaluate(test, columns, predictions, model.gate.slices)
     document = {
         "candidates": trained,
         "champion": manifest["champion"],
-        "rows": parts.test.num_rows,
+        "rows": test.num_rows,
+        "rows_of_one_side": parts.test.num_rows - test.num_rows,
         "best": best,
         "reload_differences": {best: task.difference(given, again)},
         **found.to_dict(),
     }
     store.keep(lake, model, WHAT, as_of, document)
     reached("evaluation-kept")
-    _keep_predictions(lake, model, as_of, parts.test, predictions)
+    _keep_predictions(lake, model, as_of, test, predictions)
     scores = [{"model": name, **metrics} for name, metrics in found.metrics.items()]
     drawn = {
         "calibration": figures.calibration_plot(found),
@@ -92,12 +96,14 @@ def _predictions(
     manifest: Mapping[str, Any],
     trained: Mapping[str, int],
     test: pa.Table,
+    own: pa.Table,
 ) -> dict[str, Floats]:
-    """Return what candidates and champion say about the test rows."""
+    """Return what candidates say about the test rows, and the champion about its `own`."""
     named = {gate.candidate_name(recipe): version for recipe, version in trained.items()}
+    said = {name: fitted_of(registry, model, v).predict(test) for name, v in named.items()}
     if manifest["champion"] is not None:
-        named[gate.CHAMPION] = manifest["champion"]
-    return {name: fitted_of(registry, model, v).predict(test) for name, v in named.items()}
+        said[gate.CHAMPION] = fitted_of(registry, model, manifest["champion"]).predict(own)
+    return said
 
 
 def _keep_predictions(

@@ -15,7 +15,7 @@ from ml.task import Floats
 from resources.lake import Lake, quoted
 
 NOTES = """{time} date, version integer, role varchar, rows bigint, row_ms double, fault varchar,
-    detail varchar"""
+    detail varchar, features varchar"""  # features: checksum of the SQL whose rows were scored
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,11 @@ def keep(
         (store.scoring(model), [scored], noted),
     ]
 
+    older = f"""alter table if exists {quoted("ml", store.scoring(model))}
+        add column if not exists features varchar"""
+
     def write(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(older)
         for name, parts, described in tables:
             rows = pa.concat_tables(parts) if parts else empty
             put_days(connection, name, days, rows, time, described)
@@ -119,5 +123,6 @@ def _noted(model: MlModel) -> pa.Schema:
     kinds = {
         model.time: pa.date32(), "version": pa.int32(), "role": pa.string(), "rows": pa.int64(),
         "row_ms": pa.float64(), "fault": pa.string(), "detail": pa.string(),
+        "features": pa.string(),
     }  # fmt: skip
     return pa.schema(list(kinds.items()))

@@ -11,6 +11,7 @@ from declaration import MlModel
 from lifecycle import calibration, candidate, champions, evaluation, store, training_set
 from lifecycle.alias import reconcile
 from lifecycle.loaded import fitted_of
+from lifecycle.rival import comparable, is_moved
 from lifecycle.splits import decided_on, windows_of
 from ml import gate
 from ml.evaluation import day_losses
@@ -18,6 +19,10 @@ from ml.evidence import Evidence, Learned, Scored
 from ml.fingerprint import by_day
 from resources.lake import Lake
 from resources.registry import Registry
+
+NO_WORSE = (
+    "the champion's features are made by SQL that is gone: to lose less than {:.0%} is enough"
+)
 
 
 def judge(
@@ -35,14 +40,15 @@ def judge(
         return found
     document = store.kept(lake, model, evaluation.WHAT, as_of)
     shown = evidence(lake, model, manifest, document)
-    policy = gate.GatePolicy(min_rows=model.gate.min_rows, seed=model.train.seed)
+    moved = is_moved(lake, model, manifest)
+    policy = gate.GatePolicy(model.gate.min_rows, moved=moved, seed=model.train.seed)
     verdict = gate.decide(shown, policy)
     judged = verdict.candidate or next(iter(document["candidates"]))
     version, reasons = document["candidates"][judged], list(verdict.reasons)
     promoted = verdict.promote
     if promoted:
         version, told = _refit(lake, registry, model, manifest, judged, version, threads)
-        reasons += told
+        reasons += [*([NO_WORSE.format(policy.moved_loss)] if moved else []), *told]
     kept = {
         "version": version,
         "candidate": document["candidates"][judged],
@@ -84,8 +90,9 @@ def evidence(
     candidates = {r: scored(gate.candidate_name(r), learned[r]) for r in manifest["recipes"]}
     beaten = gate.first_model_beats(task)
     baselines = {name: scored(name, learned[next(iter(candidates))]) for name in beaten}
+    test, _ = comparable(lake, model, manifest, parts.test, columns)
     return Evidence.of(
-        parts.test,
+        test,
         columns,
         as_of=as_of,
         horizon_days=model.label.horizon_days,

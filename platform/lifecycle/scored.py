@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from declaration import MlModel
-from examples import features
 from lifecycle import guard
 from lifecycle.candidate import manifest_of
 from lifecycle.guard import rows_without
 from lifecycle.loaded import fitted_of
+from lifecycle.own_features import OwnFeatures, own_features
 from lifecycle.predictions import Part, columns_of, predicted
 from lifecycle.tested import made_by
 from ml.task import Floats
@@ -30,13 +30,14 @@ def score(
     role: str,
     version: int,
     days: list[date],
-    code: Mapping[date, str],
 ) -> Part:
-    """Score days of sound features by one version; code: checksum of who made each day."""
+    """Score days of sound features by one version, as the SQL has them that it has learned from."""
     manifest = manifest_of(lake, registry, model, version)
     learned, time = manifest.get("columns", {}), model.time
-    rows = features(lake, model, days)
-    refused = guard.refused_days(rows, model, learned, version)
+    known = manifest["dbt"][model.features.table]
+    own = own_features(lake, model, days, known)
+    rows = own.rows(lake)
+    refused = guard.refused_days(rows, own.model, learned, version)
     schema = guard.changed_columns(guard.types_of(rows), learned)
     rows = rows_without(rows, time, refused)
     scores, row_ms = _predictions(registry, model, version, rows)
@@ -46,17 +47,23 @@ def score(
     table = rows_without(pa.table(columns, predicted(model)), time, odd)
     faults = {day: (SCHEMA, why) for day, why in refused.items()} if schema else {}
     faults |= {day: (NOT_FINITE, why) for day, why in odd.items()}
-    notes = _notes(model, role, version, days, table[time], row_ms, faults)
-    known = manifest["dbt"][model.features.table]
-    made = {day: code[day] for day in days if code[day] != known}
-    other = f"version {version} learned from {known[:8]}: {made_by(made)}" if made else None
-    return Part(table, notes, refused | odd, other)
+    scored = {day: own.foreign.get(day, known) for day in days}
+    notes = _notes(model, role, version, scored, table[time], row_ms, faults)
+    return Part(table, notes, refused | odd, _other_code(version, known, own))
+
+
+def _other_code(version: int, known: str, own: OwnFeatures) -> str | None:
+    """Say on which days a version has scored what it has not learned from, None where on none."""
+    if not own.foreign:
+        return None
+    told = f"version {version} learned from {known[:8]}, whose SQL is not kept"
+    return f"{told}: {made_by(own.foreign)}"
 
 
 def unusable(model: MlModel, role: str, version: int, days: Sequence[date], why: str) -> Part:
     """Return what a version made of days that it could not score at all."""
     empty, faults = predicted(model).empty_table(), dict.fromkeys(days, (UNUSABLE, why))
-    notes = _notes(model, role, version, days, empty[model.time], None, faults)
+    notes = _notes(model, role, version, dict.fromkeys(days), empty[model.time], None, faults)
     return Part(empty, notes, dict.fromkeys(days, why))
 
 
@@ -76,12 +83,15 @@ def _notes(
     model: MlModel,
     role: str,
     version: int,
-    days: Sequence[date],
+    days: Mapping[date, str | None],
     scored: pa.ChunkedArray,
     row_ms: float | None,
     faults: Mapping[date, tuple[str, str]],
 ) -> list[dict[str, Any]]:
-    """Return a row of `ml.<model>_scoring` for each of `days`; scored: the day of every row."""
+    """Return a row of `ml.<model>_scoring` for each of `days`; scored: the day of every row.
+
+    days: with the checksum of the SQL whose rows were scored.
+    """
     counts = {each["values"]: each["counts"] for each in scored.value_counts().to_pylist()}
     return [
         {
@@ -92,8 +102,9 @@ def _notes(
             "row_ms": row_ms if day in counts else None,
             "fault": faults.get(day, (None, None))[0],
             "detail": faults.get(day, (None, None))[1],
+            "features": features,
         }
-        for day in days
+        for day, features in days.items()
     ]
 
 

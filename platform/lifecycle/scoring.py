@@ -24,8 +24,8 @@ class Scored:
     """What a pass over days with a champion came to.
 
     skipped: days without predictions, and why. other_code: versions that scored features of other
-    dbt models than those they learned from, and which days. shadow: what a champion's predecessor
-    could not score beside it.
+    dbt models than those they learned from, because the SQL of these is not kept, and which days.
+    shadow: what a champion's predecessor could not score beside it.
     """
 
     rows: int
@@ -47,10 +47,10 @@ def predict(lake: Lake, registry: Registry, model: MlModel, days: Sequence[date]
     missing = dict.fromkeys(reigns, f"{model.features.table} has not been built")
     unfit = missing | untested(lake, [model.features.table], list(reigns))
     skipped = {day: why for day, why in unfit.items() if day not in code}
-    fit = {day: code[day] for day in without(list(reigns), skipped)}
-    live = {day: reigns[day]["version"] for day in fit}
-    parts = [score(lake, registry, model, CHAMPION, *chosen, fit) for chosen in by_version(live)]
-    shadows = _shadows(lake, registry, model, {day: reigns[day] for day in fit}, fit)
+    fit = {day: reigns[day] for day in without(list(reigns), skipped)}
+    live = {day: reign["version"] for day, reign in fit.items()}
+    parts = [score(lake, registry, model, CHAMPION, *chosen) for chosen in by_version(live)]
+    shadows = _shadows(lake, registry, model, fit)
     keep(lake, model, days, parts, shadows)
     for part in parts:
         skipped |= part.skipped
@@ -74,7 +74,6 @@ def _shadows(
     registry: Registry,
     model: MlModel,
     reigns: Mapping[date, dict[str, Any]],
-    code: Mapping[date, str],
 ) -> list[Part]:
     """Score the days that a champion is on trial by the version before it; warn where that fails.
 
@@ -85,7 +84,7 @@ def _shadows(
     parts = []
     for version, days in by_version(on_trial):
         try:
-            parts.append(score(lake, registry, model, SHADOW, version, days, code))
+            parts.append(score(lake, registry, model, SHADOW, version, days))
         except Exception as error:  # whatever is wrong with an older version, the live one goes on
             why = f"shadow version {version} cannot score: {type(error).__name__}: {error}"
             logger.warning("%s %s..%s: %s", model.name, days[0], days[-1], why)

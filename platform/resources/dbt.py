@@ -58,14 +58,21 @@ def install_extensions(settings: Settings) -> None:
         install_extension(name)
 
 
-@lru_cache(maxsize=2)
 def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
     """Return the project's manifest, parsed again where its source files are others.
 
     Raises SetupError with dbt's own words where the project does not parse.
     """
     settings = Settings(home=settings_home, dbt_project_dir=project_dir)
-    return _made(settings, Path(dbt_project(settings).target_path), ["parse"])
+    found = fingerprint(Path(dbt_project(settings).project_dir))
+    return _parsed(settings_home, project_dir, found)
+
+
+@lru_cache(maxsize=2)
+def _parsed(settings_home: Path, project_dir: Path, found: str) -> Mapping[str, Any]:
+    """The manifest of a project whose source files have one fingerprint."""
+    settings = Settings(home=settings_home, dbt_project_dir=project_dir)
+    return _made(settings, Path(dbt_project(settings).target_path), ["parse"], found)
 
 
 def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
@@ -76,14 +83,17 @@ def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
     """
     install_extensions(settings)
     folder = Path(dbt_project(settings).target_path) / "compiled"
-    return _made(settings, folder, ["compile", "--select", "resource_type:model"])
+    found = fingerprint(settings.dbt_project_dir)
+    return _made(settings, folder, ["compile", "--select", "resource_type:model"], found)
 
 
-def _made(settings: Settings, folder: Path, command: Sequence[str]) -> Mapping[str, Any]:
-    """The manifest that a command of dbt writes to `folder`, kept while the source files stay."""
+def _made(
+    settings: Settings, folder: Path, command: Sequence[str], found: str
+) -> Mapping[str, Any]:
+    """The manifest that a command of dbt writes to `folder`, kept while the files are as found."""
     project = dbt_project(settings)
     path = folder / "manifest.json"
-    made, found = path.with_name("manifest.sources"), fingerprint(project.project_dir)
+    made = path.with_name("manifest.sources")
     if not path.exists() or not made.exists() or made.read_text() != found:
         logger.info("dbt %s %s", command[0], project.project_dir)
         made.unlink(missing_ok=True)  # one that is killed must not pass for the one before

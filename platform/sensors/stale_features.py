@@ -20,12 +20,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from declaration import MlModel
+from lifecycle.move import OVER, Move, move_of
 from plan import ATTEMPT_TAG, GOING, ORPHAN_TAG, months, over
 from resources.lake import Lake
 
-BACKFILL_TAG = "leeway/backfill"
+BACKFILL_TAG, LEFT_TAG = "leeway/backfill", "leeway/left"
 MOST_ATTEMPTS = 3  # that failed, of one month and checksum
 MOST_RUNS = 1000
+DONE = "every day was made by the models as they are, and tested"
 # jobs that may write features; the last is Dagster's own name for what is materialized by hand
 WRITERS = ("views", "features", "history", "daily", "backfill", "__ASSET_JOB")
 
@@ -68,7 +70,7 @@ def requested(
     built with it, because a table may be built on this project's views only.
     """
     if not any(stale.values()):
-        return SkipReason("every day was made by the models as they are, and tested")
+        return SkipReason(DONE)
     if going:
         return SkipReason(f"run {going[0].run_id} of {going[0].job_name} may write features")
     spans = [(table, *span) for table, days in stale.items() for span in months(days)]
@@ -80,7 +82,9 @@ def requested(
             given_up.append(f"{table.name} {first:%Y-%m}")
             continue
         attempt = str(len(tried) + 1)
-        request = over("backfill", first, last, {BACKFILL_TAG: cause, ATTEMPT_TAG: attempt})
+        left = ", ".join(f"{len(days)} days of {t.name}" for t, days in stale.items() if days)
+        tags = {BACKFILL_TAG: cause, ATTEMPT_TAG: attempt, LEFT_TAG: left}
+        request = over("backfill", first, last, tags)
         return request.with_replaced_attrs(
             run_key=f"{cause}:{attempt}", asset_selection=[*views, table.key]
         )
@@ -88,6 +92,12 @@ def requested(
         f"{MOST_ATTEMPTS} attempts have left stale days in {', '.join(given_up)}: look at the last "
         "`backfill` run"
     )
+
+
+def rested(moves: Sequence[Move]) -> str:
+    """Return what is told where no day is stale: what is left of the moves, if anything."""
+    left = "; ".join(move.stands for move in moves if move.stands != OVER)
+    return f"{DONE}; {left}" if left else DONE
 
 
 def failed(run: DagsterRun) -> bool:
@@ -117,6 +127,8 @@ def stale_features(
         runs = context.instance.get_runs(RunsFilter(job_name="backfill"), limit=MOST_RUNS)
         going = context.instance.get_runs(RunsFilter(statuses=GOING))
         writing = [run for run in going if run.job_name in writers]
+        if not days:
+            return SkipReason(rested([move_of(lake, model) for model in models]))
         return requested({t: days.get(t.name, []) for t in tables}, runs, writing, views)
 
     return evaluate

@@ -1,5 +1,6 @@
 """The upkeep of the lake: its job, and the schedule that starts it once a week."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,9 @@ from dagster import (
 )
 
 from assets.partitions import HEAVY
+from declaration import MlModel
 from launch import fail_orphans, held_lock, launch
+from lifecycle import move
 from plan import GOING
 from resources.lake import Lake
 from resources.settings import Settings, settings
@@ -33,19 +36,26 @@ HOUR = "30 3 * * *"  # looks every night, works once a week: a night that was mi
 WEEK = timedelta(days=7) - timedelta(hours=6)  # the night a week later counts, whatever it took
 
 
-def upkeep_job(settings: Settings) -> JobDefinition:
-    """Return the job; it holds the home's lock, so no `leeway run` works meanwhile."""
+def upkeep_job(settings: Settings, models: Sequence[MlModel]) -> JobDefinition:
+    """Return the job; it holds the home's lock, so no `leeway run` works meanwhile.
+
+    models: whose features may stand side by side.
+    """
 
     @op(name="keep_up", pool=HEAVY)
     def work(context: OpExecutionContext, lake: Lake) -> None:
         now = datetime.now(UTC)
         with held_lock(settings.home):
+            ended = move.end(lake, models)
             kept = keep_up(lake, now, context.log.info)
             leftovers = sweep(settings, now)
         figures = {**asdict(kept), "left": ", ".join(kept.left) or "none"}
+        figures |= {"side_tables_dropped": ", ".join(ended) or "none"}
         context.add_output_metadata({**figures, "leftovers_removed": leftovers})
 
-    @job(name=NAME, description="Merges small files, expires snapshots, removes leftovers.")
+    @job(
+        name=NAME, description="Merges files, expires snapshots, removes leftovers and ended moves."
+    )
     def upkeep() -> None:
         work()
 

@@ -158,7 +158,7 @@ def rebuild(world, first: date, checksum: str) -> None:
     )
 
 
-def test_changed_features_are_a_reason_once_every_day_is_rebuilt_until_one_is_trained_on(
+def test_changed_features_are_a_reason_once_every_day_is_rebuilt_until_one_is_judged(
     watched,
 ) -> None:
     lake, day = watched.lake, watched.flip
@@ -170,7 +170,17 @@ def test_changed_features_are_a_reason_once_every_day_is_rebuilt_until_one_is_tr
     why = deciding.features_changed(lake, newer, day)
     assert why == "customer_features is made by other SQ, version 1 learned from made by "
     put_version(watched, 2, day - ONE_DAY, "window", "candidate", "other SQL")
+    assert deciding.features_changed(lake, newer, day) == why  # nobody has judged it
+    verdict = {"version": 2, "candidate": 2, "promoted": False, "reasons": "[]"}
+    ledger.put(lake, "promotions", {"model": newer.name, "as_of": day - ONE_DAY}, verdict)
     assert deciding.features_changed(lake, newer, day) is None
+
+
+def test_a_training_waits_while_its_days_are_of_two_versions(watched) -> None:
+    lake, model, day = watched.lake, watched.model, watched.flip
+    assert deciding.evidence(lake, model, day).mixed is None
+    rebuild(watched, day - 9 * ONE_DAY, "other SQL")
+    assert "by other SQ): a backfill is due" in str(deciding.evidence(lake, model, day).mixed)
 
 
 def test_a_model_that_is_live_again_has_seen_no_more_than_when_it_was_made(watched) -> None:

@@ -144,7 +144,7 @@ def test_features_of_other_code_are_scored_and_said(history) -> None:
         done = history.score(days[0] - ONE_DAY, days[1])
     assert (done.days, done.skipped) == (3, {})
     [said] = done.other_code
-    assert said.endswith(f"learned from made by : {days[0]}..{days[1]} by another ")
+    assert said.endswith(f"made by , whose SQL is not kept: {days[0]}..{days[1]} by another ")
 
 
 def test_a_failed_day_of_the_window_is_an_incident_and_is_not_compared(history) -> None:

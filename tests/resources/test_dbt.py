@@ -27,7 +27,6 @@ def project(tmp_path: Path) -> Path:
 
 
 def names(home: Path, project: Path) -> set[str]:
-    manifest.cache_clear()  # as in the next process
     return {node["name"] for node in manifest(home, project)["nodes"].values()}
 
 

@@ -80,7 +80,6 @@ class Greenhouse:
         self.reload()
 
     def reload(self) -> None:
-        manifest.cache_clear()
         self.definitions: Definitions = build(self.loaded)
         self.lake: Lake = lake_of(self.loaded)
 

@@ -20,7 +20,7 @@ NOW = datetime(2024, 5, 1, 3, 30, tzinfo=UTC)
 @pytest.fixture
 def location(lake, tmp_path) -> Definitions:
     settings = Settings(home=tmp_path)
-    job = upkeep_job(settings)
+    job = upkeep_job(settings, [])
     return Definitions(
         jobs=[job], schedules=[weekly_upkeep(job, "UTC")], resources={"lake": lake}
     )  # fmt: skip
