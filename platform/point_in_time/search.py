@@ -1,0 +1,63 @@
+"""From which day on a value is another: the day is halved out, for many cells at once."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+Value = str | None
+Ask = Callable[[date], Sequence[Value]]
+
+
+@dataclass
+class Search:
+    """Where a cell's value turns: not yet so as known on `before`, and so as known on `after`."""
+
+    cell: int
+    holds: Callable[[Value], bool]
+    before: date
+    after: date
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no day lies between."""
+        return self.after - self.before <= timedelta(days=1)
+
+    def learn(self, day: date, value: Value) -> None:
+        """Narrow by the value as known on a day."""
+        if self.before < day < self.after:
+            if self.holds(value):
+                self.after = day
+            else:
+                self.before = day
+
+
+@dataclass
+class Asked:
+    """Cells' values as known on days; `left` more days may be asked for, each costs a query."""
+
+    ask: Ask
+    left: int
+    known: dict[date, Sequence[Value]] = field(default_factory=dict)
+
+    def on(self, day: date) -> Sequence[Value]:
+        """Return the cells' values as known at the end of a day."""
+        if day not in self.known:
+            self.left -= 1
+            self.known[day] = self.ask(day)
+        return self.known[day]
+
+
+def narrow(searches: Sequence[Search], asked: Asked) -> None:
+    """Narrow every search to neighbouring days, or as far as `asked` still answers."""
+    for day, found in asked.known.items():
+        for search in searches:
+            search.learn(day, found[search.cell])
+    while open_ := [search for search in searches if not search.is_exact]:
+        if asked.left <= 0:
+            return
+        middles = Counter(each.before + (each.after - each.before) // 2 for each in open_)
+        day = middles.most_common(1)[0][0]
+        found = asked.on(day)
+        for search in open_:
+            search.learn(day, found[search.cell])
