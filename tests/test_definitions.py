@@ -133,9 +133,10 @@ def test_drift_has_a_check_for_every_kind_of_evidence(repository) -> None:
 
 def test_only_its_own_job_runs_the_audit(repository) -> None:
     audit = AssetCheckKey(AssetKey(["features", "customer_features"]), f"point_in_time_{MODEL}")
-    jobs = [job for job in repository.get_all_jobs() if job.name != "__ASSET_JOB"]
     checked = {
-        job.name: job.asset_layer.selected_asset_check_keys for job in jobs if job.asset_layer
+        job.name: job.asset_layer.asset_graph.asset_check_keys
+        for job in repository.get_all_jobs()
+        if job.name != "__ASSET_JOB" and job.asset_layer
     }
     assert [name for name, keys in checked.items() if audit in keys] == ["audit"]
     assert checked["audit"] == {audit}
