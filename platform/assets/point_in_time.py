@@ -66,7 +66,7 @@ def point_in_time_check(model: MlModel, settings: Settings) -> AssetChecksDefini
 def result(found: Audit) -> AssetCheckResult:
     """Return an audit as the UI shows it."""
     stored = any(table.stored for table in found.tables)
-    metadata = {"seed": MetadataValue.int(found.seed)}
+    metadata: dict[str, MetadataValue] = {"seed": MetadataValue.int(found.seed)}
     for each in found.tables:
         metadata[f"{each.table}_days"] = MetadataValue.json([str(day.day) for day in each.days])
         if each.stored or each.recomputed:

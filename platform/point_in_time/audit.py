@@ -97,9 +97,17 @@ def _day(
         RECOMPUTED: backfilled(connection, query, day, {}),
     }
     counts, cells = compare(versions, entity, EXAMPLES)
+    ingested = [read.relation for read in query.reads if read.is_ingested]
 
-    def as_known(later: date) -> pa.Table:
-        return backfilled(connection, query, day, known_on(connection, query, later))
+    def as_known(later: date, only: str | None) -> pa.Table:
+        instead = known_on(connection, query, later)
+        if only:
+            changed = (only, DELIVERIES) if only in ingested else (only,)
+            instead = {
+                **known_on(connection, query, known_day),
+                **{name: instead[name] for name in changed},
+            }
+        return backfilled(connection, query, day, instead)
 
     findings: list[Finding] = []
     if cells:

@@ -23,18 +23,18 @@ def explained(
     entity: str,
     cells: Sequence[Cell],
     days: tuple[date, date],
-    recomputed_as_known: Callable[[date], pa.Table],
+    recomputed_as_known: Callable[[date, str | None], pa.Table],
     queries: int,
 ) -> tuple[list[Finding], int]:
     """Return each cell with what makes it differ, and how many of `queries` are left.
 
     days: the one the cells were known on, and the last on which anything became known.
     recomputed_as_known: the rows of the cells' day, as a backfill would write them with what was
-    known at the end of a later day.
+    known at the end of a later day, of all relations or of a named one only.
     """
     known_on, last = days
     moved = [cell for cell in cells if cell.recomputed != cell.known]
-    asked = Asked(lambda day: values(recomputed_as_known(day), entity, moved), queries)
+    asked = Asked(lambda day, only: values(recomputed_as_known(day, only), entity, moved), queries)
     found = {id(c): Finding(**c.model_dump(), why="stored") for c in cells if c not in moved}
     searches: list[tuple[Search, Search | None]] = []
     for n, cell in enumerate(moved):
@@ -48,7 +48,7 @@ def explained(
     narrow([makes for _, makes in searches if makes], asked)
     for moves, makes in searches:
         cell = moved[moves.cell]
-        found[id(cell)] = _told(connection, query, entity, cell, moves, makes)
+        found[id(cell)] = _told(connection, query, entity, cell, (moves, makes), asked)
     return [found[id(cell)] for cell in cells], asked.left
 
 
@@ -67,11 +67,18 @@ def _told(
     query: TableQuery,
     entity: str,
     cell: Cell,
-    moves: Search,
-    makes: Search | None,
+    searches: tuple[Search, Search | None],
+    asked: Asked,
 ) -> Finding:
+    moves, makes = searches
     until = max(moves.after, makes.after) if makes else moves.after
-    origins = origins_between(connection, query, entity, cell.entity, (moves.before, until))
+    found = origins_between(connection, query, entity, cell.entity, (moves.before, until))
+    if len(found) > 1 and asked.left >= len(found):
+        found = _moving(found, moves.cell, cell, until, asked)
+    origins = sorted(
+        (origin for each in found.values() for origin in each),
+        key=lambda origin: (origin.known_from, origin.table, origin.day),
+    )
     return Finding(
         **cell.model_dump(),
         why="later",
@@ -83,24 +90,32 @@ def _told(
     )
 
 
+def _moving(
+    found: dict[str, list[Origin]], n: int, cell: Cell, until: date, asked: Asked
+) -> dict[str, list[Origin]]:
+    """Keep the relations whose later rows alone move the value; all where none does alone."""
+    alone = {name: each for name, each in found.items() if asked.on(until, name)[n] != cell.known}
+    return alone or found
+
+
 def origins_between(
     connection: duckdb.DuckDBPyConnection,
     query: TableQuery,
     column: str,
     entity: str,
     days: tuple[date, date],
-) -> list[Origin]:
-    """Return what became known after the first of `days` up to the second, oldest first.
+) -> dict[str, list[Origin]]:
+    """Return what became known after the first of `days` up to the second, by relation.
 
     Of a relation that has the entity's column only what has rows of the entity.
     """
-    found = []
+    found = {}
     for read in query.reads:
         if read.is_ingested:
-            found += _deliveries(connection, read, column, entity, days)
+            found[read.relation] = _deliveries(connection, read, column, entity, days)
         elif read.day and read.relation != DELIVERIES:
-            found += _days(connection, read, column, entity, days)
-    return sorted(found, key=lambda origin: (origin.known_from, origin.table, origin.day))
+            found[read.relation] = _days(connection, read, column, entity, days)
+    return {relation: origins for relation, origins in found.items() if origins}
 
 
 def _deliveries(

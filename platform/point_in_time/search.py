@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 Value = str | None
-Ask = Callable[[date], Sequence[Value]]
+# Cells' values with what was known on a later day: of all relations, or of the named one only.
+Ask = Callable[[date, str | None], Sequence[Value]]
 
 
 @dataclass
@@ -34,24 +35,24 @@ class Search:
 
 @dataclass
 class Asked:
-    """Cells' values as known on days; `left` more days may be asked for, each costs a query."""
+    """Cells' values as known on days; `left` more may be asked for, each costs a query."""
 
     ask: Ask
     left: int
-    known: dict[date, Sequence[Value]] = field(default_factory=dict)
+    known: dict[tuple[date, str | None], Sequence[Value]] = field(default_factory=dict)
 
-    def on(self, day: date) -> Sequence[Value]:
-        """Return the cells' values as known at the end of a day."""
-        if day not in self.known:
+    def on(self, day: date, only: str | None = None) -> Sequence[Value]:
+        """Return the cells' values as known at the end of a day, of one relation or of all."""
+        if (day, only) not in self.known:
             self.left -= 1
-            self.known[day] = self.ask(day)
-        return self.known[day]
+            self.known[day, only] = self.ask(day, only)
+        return self.known[day, only]
 
 
 def narrow(searches: Sequence[Search], asked: Asked) -> None:
     """Narrow every search to neighbouring days, or as far as `asked` still answers."""
-    for day, found in asked.known.items():
-        for search in searches:
+    for (day, only), found in asked.known.items():
+        for search in searches if only is None else ():
             search.learn(day, found[search.cell])
     while open_ := [search for search in searches if not search.is_exact]:
         if asked.left <= 0:

@@ -124,7 +124,7 @@ def test_a_window_one_day_ahead_is_made_by_the_next_day_s_delivery(found: Audit)
     for each in told:
         assert each.why == "later"
         assert (each.moved_on - each.known_until).days == 1
-        assert [o.known_from for o in each.origins] == [each.moved_on]
+        assert [(o.table, o.known_from) for o in each.origins] == [("order_lines", each.moved_on)]
         assert each.stored == each.recomputed != each.known
 
 
@@ -150,9 +150,8 @@ def test_a_column_made_of_labels_is_traced_to_the_label_s_day(found: Audit) -> N
     told = findings(found, "came_back")
     assert told
     for each in told:
-        labels = [o for o in each.origins if o.table == "customer_labels"]
-        assert labels
-        assert all((o.known_from - o.day).days == 14 for o in labels)
+        assert {o.table for o in each.origins} == {"customer_labels"}
+        assert all((o.known_from - o.day).days == 14 for o in each.origins)
 
 
 def test_the_command_s_status_says_whether_something_differs(
