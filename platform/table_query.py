@@ -90,7 +90,7 @@ class TableQuery(BaseModel):
             horizon_days=node["config"]["meta"].get("horizon_days", 0),
             columns={name: column["data_type"] for name, column in node["columns"].items()},
             views=tuple(View(relation=v["relation_name"], sql=v["compiled_code"]) for v in views),
-            reads=(*_reads(compiled, below), _own(node)),
+            reads=(*_reads(compiled, below), *_own(node)),
             sources=tuple(sorted(known[i]["relation_name"] for i in above if i in known)),
             sql=node["compiled_code"],
         )
@@ -166,9 +166,10 @@ def _reads(compiled: Mapping[str, Any], below: list[str]) -> Iterator[Read]:
             yield _source(compiled["sources"][unique_id])
 
 
-def _own(node: Mapping[str, Any]) -> Read:
-    """The table itself: SQL may read earlier days of it as `this`."""
-    return _table(node, max(1, node["config"]["meta"].get("horizon_days", 0)))
+def _own(node: Mapping[str, Any]) -> Iterator[Read]:
+    """The table itself where its SQL names it (`this`): it may read earlier days."""
+    if node["relation_name"] in node["compiled_code"]:
+        yield _table(node, max(1, node["config"]["meta"].get("horizon_days", 0)))
 
 
 def _table(node: Mapping[str, Any], lag_days: int) -> Read:

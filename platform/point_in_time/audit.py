@@ -1,6 +1,8 @@
 """Past days of a model's tables, recomputed with only what was known on them, and compared."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,17 +12,19 @@ import pyarrow.compute as pc
 
 from declaration import MlModel
 from errors import NoEvidenceError
-from point_in_time.compare import KNOWN, RECOMPUTED, STORED, compare
+from point_in_time.compare import KNOWN, RECOMPUTED, STORED, Cell, compare, values
 from point_in_time.findings import Audit, DayAudit, Finding, TableAudit
 from point_in_time.known import DELIVERIES, is_timeless, known_on
 from point_in_time.origins import explained
 from point_in_time.sample import fit_days, sampled, telling_days
+from point_in_time.search import Asked
 from resources.lake import Lake, quoted
 from table_query import TableQuery
 
-DAYS, EXAMPLES = 12, 3
+DAYS = 12
+EXAMPLES = 3  # of a column, each of another day, that are explained
 BEFORE, AFTER = timedelta(days=1), timedelta(days=3)  # what a day is built together with
-QUERIES = 60  # that may be asked for the origins of one table's differences
+QUERIES, QUERIES_A_DAY = 72, 24  # that may look for the origins of a table's differences
 
 Tell = Callable[[str], None]
 
@@ -51,7 +55,20 @@ def audit(
                     "tests: build some (`leeway run --from DAY --to DAY`), then audit them"
                 )
             chosen = sampled(fit, telling_days(lake, query), days, seed)
-            found.append(_table(connection, query, model.entity, chosen, len(fit), tell))
+            auditor, done = _Auditor(connection, query, model.entity), []
+            for day in chosen:
+                tell(f"{query.table} {day}")
+                done.append(auditor.day(day))
+            untold = [read.relation for read in query.reads if is_timeless(read)]
+            found.append(
+                TableAudit(
+                    table=query.table,
+                    checksum=query.checksum,
+                    fit_days=len(fit),
+                    days=done,
+                    untold=untold,
+                )
+            )
     return Audit(model=model.name, entity=model.entity, seed=seed, tables=found)
 
 
@@ -64,60 +81,60 @@ def table_id(compiled: Mapping[str, Any], name: str) -> str:
     )
 
 
-def _table(
-    connection: duckdb.DuckDBPyConnection,
-    query: TableQuery,
-    entity: str,
-    days: Sequence[date],
-    fit: int,
-    tell: Tell,
-) -> TableAudit:
-    left, done = QUERIES, []
-    for day in days:
-        tell(f"{query.table} {day}")
-        found, left = _day(connection, query, entity, day, left)
-        done.append(found)
-    return TableAudit(
-        table=query.table,
-        checksum=query.checksum,
-        fit_days=fit,
-        days=done,
-        untold=[read.relation for read in query.reads if is_timeless(read)],
-    )
+@dataclass
+class _Auditor:
+    """Audits days of one table; `left` is how many queries may still look for origins."""
 
+    connection: duckdb.DuckDBPyConnection
+    query: TableQuery
+    entity: str
+    left: int = QUERIES
+    shown: Counter[str | None] = field(default_factory=Counter)
 
-def _day(
-    connection: duckdb.DuckDBPyConnection, query: TableQuery, entity: str, day: date, left: int
-) -> tuple[DayAudit, int]:
-    known_day = day + timedelta(days=query.horizon_days)
-    known = query.rows(connection, day, day, known_on(connection, query, known_day))
-    versions = {
-        KNOWN: known,
-        STORED: stored(connection, query, day),
-        RECOMPUTED: backfilled(connection, query, day, {}),
-    }
-    counts, cells = compare(versions, entity, EXAMPLES)
-    ingested = [read.relation for read in query.reads if read.is_ingested]
-
-    def as_known(later: date, only: str | None) -> pa.Table:
-        instead = known_on(connection, query, later)
-        if only:
-            changed = (only, DELIVERIES) if only in ingested else (only,)
-            instead = {
-                **known_on(connection, query, known_day),
-                **{name: instead[name] for name in changed},
-            }
-        return backfilled(connection, query, day, instead)
-
-    findings: list[Finding] = []
-    if cells:
-        until = last_known(connection, query, known_day)
-        findings, left = explained(
-            connection, query, entity, cells, (known_day, until), as_known, left
+    def day(self, day: date) -> DayAudit:
+        known_day = day + timedelta(days=self.query.horizon_days)
+        then = known_on(self.connection, self.query, known_day)
+        known = self.query.rows(self.connection, day, day, then)
+        versions = {
+            KNOWN: known,
+            STORED: stored(self.connection, self.query, day),
+            RECOMPUTED: backfilled(self.connection, self.query, day, {}),
+        }
+        counts, cells = compare(versions, self.entity, examples=1)
+        wanted = [cell for cell in cells if self.shown[cell.column] < EXAMPLES]
+        self.shown.update(cell.column for cell in wanted)
+        return DayAudit(
+            day=day,
+            known_on=known_day,
+            rows=known.num_rows,
+            counts=counts,
+            findings=self.explained(day, known_day, wanted) if wanted else [],
         )
-    return DayAudit(
-        day=day, known_on=known_day, rows=known.num_rows, counts=counts, findings=findings
-    ), left
+
+    def explained(self, day: date, known_day: date, cells: Sequence[Cell]) -> list[Finding]:
+        def as_known(later: date, only: str | None) -> pa.Table:
+            instead = self.only(only, known_day, later) if only else self.known(later)
+            return backfilled(self.connection, self.query, day, instead)
+
+        asked = Asked(
+            lambda later, only: values(as_known(later, only), self.entity, cells),
+            min(self.left, QUERIES_A_DAY),
+        )
+        before, until = asked.left, last_known(self.connection, self.query, known_day)
+        span = (known_day, until)
+        found = explained(self.connection, self.query, self.entity, cells, span, asked)
+        self.left -= before - asked.left
+        return found
+
+    def known(self, day: date) -> Mapping[str, str]:
+        return known_on(self.connection, self.query, day)
+
+    def only(self, relation: str, day: date, later: date) -> Mapping[str, str]:
+        """Return the lake as known on a day, but of one relation as known later."""
+        raw = any(r.is_ingested and r.relation == relation for r in self.query.reads)
+        changed = (relation, DELIVERIES) if raw else (relation,)
+        more = self.known(later)
+        return {**self.known(day), **{name: more[name] for name in changed}}
 
 
 def stored(connection: duckdb.DuckDBPyConnection, query: TableQuery, day: date) -> pa.Table:

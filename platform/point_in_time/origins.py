@@ -1,13 +1,12 @@
 """Which deliveries make a value: the day is asked for again as it was known later and later."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from point_in_time.compare import Cell, values
+from point_in_time.compare import Cell
 from point_in_time.findings import Finding, Origin
 from point_in_time.known import DELIVERIES
 from point_in_time.search import Asked, Search, narrow
@@ -23,21 +22,19 @@ def explained(
     entity: str,
     cells: Sequence[Cell],
     days: tuple[date, date],
-    recomputed_as_known: Callable[[date, str | None], pa.Table],
-    queries: int,
-) -> tuple[list[Finding], int]:
-    """Return each cell with what makes it differ, and how many of `queries` are left.
+    asked: Asked,
+) -> list[Finding]:
+    """Return each cell with what makes it differ, or as much as `asked` answers.
 
-    days: the one the cells were known on, and the last on which anything became known.
-    recomputed_as_known: the rows of the cells' day, as a backfill would write them with what was
-    known at the end of a later day, of all relations or of a named one only.
+    days: the one the cells were known on, and the last on which anything became known. asked: the
+    cells' values as a backfill would write them with what was known at the end of a later day.
     """
     known_on, last = days
-    moved = [cell for cell in cells if cell.recomputed != cell.known]
-    asked = Asked(lambda day, only: values(recomputed_as_known(day, only), entity, moved), queries)
-    found = {id(c): Finding(**c.model_dump(), why="stored") for c in cells if c not in moved}
+    found = {id(cell): Finding(**cell.model_dump(), why="stored") for cell in cells}
     searches: list[tuple[Search, Search | None]] = []
-    for n, cell in enumerate(moved):
+    for n, cell in enumerate(cells):
+        if cell.recomputed == cell.known:
+            continue
         if asked.on(known_on)[n] != cell.known:
             found[id(cell)] = Finding(**cell.model_dump(), why="range")
         elif asked.on(last)[n] == cell.known:
@@ -47,9 +44,9 @@ def explained(
     narrow([moves for moves, _ in searches], asked)
     narrow([makes for _, makes in searches if makes], asked)
     for moves, makes in searches:
-        cell = moved[moves.cell]
+        cell = cells[moves.cell]
         found[id(cell)] = _told(connection, query, entity, cell, (moves, makes), asked)
-    return [found[id(cell)] for cell in cells], asked.left
+    return [found[id(cell)] for cell in cells]
 
 
 def _searches(
@@ -107,7 +104,8 @@ def origins_between(
 ) -> dict[str, list[Origin]]:
     """Return what became known after the first of `days` up to the second, by relation.
 
-    Of a relation that has the entity's column only what has rows of the entity.
+    Of a relation that has the entity's column only days on which a delivery, this one or one that
+    it replaces, has rows of the entity.
     """
     found = {}
     for read in query.reads:
@@ -127,9 +125,8 @@ def _deliveries(
 ) -> list[Origin]:
     having = ""
     if column in columns(connection, read.relation):
-        having = f"""and (day, delivery) in (
-            select (_day, _delivery) from {read.relation}
-            where {quoted(column)}::varchar = {literal(entity)}
+        having = f"""and day in (
+            select _day from {read.relation} where {quoted(column)}::varchar = {literal(entity)}
         )"""
     rows = connection.execute(
         f"""select day, delivery, known_from from {DELIVERIES}
