@@ -22,9 +22,9 @@ from resources.lake import Lake, quoted
 from table_query import TableQuery
 
 DAYS = 12
-EXAMPLES = 3  # of a column, each of another day, that are explained
+EXAMPLES = 2  # of a column, each of another day, that are explained
 BEFORE, AFTER = timedelta(days=1), timedelta(days=3)  # what a day is built together with
-QUERIES, QUERIES_A_DAY = 72, 24  # that may look for the origins of a table's differences
+QUERIES, QUERIES_A_DAY = 48, 24  # that may look for the origins of a table's differences
 
 Tell = Callable[[str], None]
 

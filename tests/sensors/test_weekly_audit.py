@@ -8,7 +8,6 @@ from dagster import (
     SkipReason,
     asset,
     asset_check,
-    build_schedule_context,
 )
 
 from sensors.weekly_audit import audit_job, weekly_audit
@@ -32,11 +31,7 @@ def test_a_week_after_an_audit_whatever_it_found_the_next_is_due(instance: Dagst
     job = audit_job([point_in_time])
     schedule = weekly_audit(job, "UTC")
     location = Definitions([features], [schedule], jobs=[job], asset_checks=[point_in_time])
-    context = build_schedule_context(
-        instance, scheduled_execution_time=NOW, repository_def=location.get_repository_def()
-    )
-    [first] = schedule.evaluate_tick(context).run_requests
-    assert first.run_key == "audit:2024-05-01"
+    assert asked(instance, NOW, schedule.job_name).run_key == "audit:2024-05-01"
 
     assert location.resolve_job_def("audit").execute_in_process(instance=instance).success
 
