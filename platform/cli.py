@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+import cli_audit
 import cli_deliveries
 import cli_lake
 import cli_models
@@ -25,6 +26,7 @@ from simulation.run import Summary
 from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(cli_audit.commands)
 app.add_typer(cli_deliveries.commands)
 app.add_typer(cli_models.commands)
 app.add_typer(cli_lake.commands)
@@ -185,6 +187,11 @@ def main() -> None:
     try:
         app()
     except (LeewayError, ModelError) as error:
-        err.print(f"[bold red]error[/] {type(error).__name__}", highlight=False)
-        err.print(str(error), markup=False, highlight=False)
+        show_error(error)
         sys.exit(1)
+
+
+def show_error(error: Exception) -> None:
+    """Print the kind of an expected error, and its words."""
+    err.print(f"[bold red]error[/] {type(error).__name__}", highlight=False)
+    err.print(str(error), markup=False, highlight=False)

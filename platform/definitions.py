@@ -22,6 +22,7 @@ from assets.drift import drift_asset
 from assets.features import feature_assets, view_assets
 from assets.models import model_assets
 from assets.partitions import daily
+from assets.point_in_time import point_in_time_checks
 from assets.predictions import performance_asset, predictions_asset
 from assets.raw import raw_asset
 from declaration import Declaration, MlModel
@@ -40,6 +41,7 @@ from sensors.landing_arrivals import landing_arrivals
 from sensors.project_changes import project_changes
 from sensors.retrain_on_drift import retrain_on_drift
 from sensors.stale_features import stale_features
+from sensors.weekly_audit import audit_job, weekly_audit
 from sensors.weekly_upkeep import upkeep_job, weekly_upkeep
 
 DEFAULT_START = date(2009, 12, 1)
@@ -71,8 +73,10 @@ def build(settings: Settings) -> Definitions:
     horizons = horizons_of(parsed)
     views = view_assets(parsed, project, settings)
     by_day = feature_assets(parsed, project, partitions, declaration.models, settings)
-    jobs = jobs_of(declaration, AssetSelection.assets(views), AssetSelection.assets(by_day))
-    upkeep = upkeep_job(settings, declaration.models)
+    audits = point_in_time_checks(declaration.models, settings)
+    days = AssetSelection.assets(by_day) - AssetSelection.checks(*audits)  # minutes, once a week
+    jobs = jobs_of(declaration, AssetSelection.assets(views), days)
+    upkeep, weekly = upkeep_job(settings, declaration.models), audit_job(audits)
     return Definitions(
         assets=[
             *(raw_asset(t, partitions, settings, horizons) for t in declaration.tables),
@@ -81,10 +85,12 @@ def build(settings: Settings) -> Definitions:
             *(a for model in declaration.models for a in model_assets(model, partitions)),
             *(a for m in declaration.models for a in live_assets(m, partitions, settings)),
         ],
-        jobs=[*jobs.values(), upkeep],
+        asset_checks=audits,
+        jobs=[*jobs.values(), upkeep, weekly],
         schedules=[
             daily_schedule(declaration, jobs["daily"], start, timezone_of(declaration)),
             weekly_upkeep(upkeep, timezone_of(declaration)),
+            weekly_audit(weekly, timezone_of(declaration)),
         ],
         sensors=[
             *(retrain_on_drift(model) for model in declaration.models),

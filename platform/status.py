@@ -93,7 +93,7 @@ class AlertStatus(BaseModel):
 
     day: date = Field(description="day that it is about")
     kind: str = Field(
-        description="run_failed, held, release, features, incident, promotion, rollback"
+        description="run_failed, held, release, features, leak, incident, promotion, rollback"
     )
     subject: str = Field(description="table or model")
     message: str = Field(description="what happened")

@@ -5,7 +5,7 @@ version of the SQL, next to the tables that models read.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -31,21 +31,42 @@ class View(BaseModel):
     sql: str
 
 
+class Read(BaseModel):
+    """Stored rows that a table's SQL reads: a source, a seed, or a table by day.
+
+    relation: as SQL writes it. name: as the ledger calls it. is_ingested: whether its rows came by
+    deliveries. day: column that says of which day a row is, if one is declared. lag_days: a row of
+    day D is there from D + lag_days on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    relation: str
+    name: str
+    is_ingested: bool = False
+    day: str | None = None
+    lag_days: int = 0
+
+
 class TableQuery(BaseModel):
     """The SQL of a table and of the views under it, for the days of PLACEHOLDER.
 
-    table: its name. checksum: as in `ledger.partitions`. views: those that others read come first.
-    sources: names of the tables under it, as SQL writes them. columns: name → declared type.
+    table: its name, relation: as SQL writes it. checksum: as in `ledger.partitions`. views: those
+    that others read come first. reads: the stored rows under it; a table by day is read as it is
+    stored, so what that one reads is not among them. sources: names of all source tables upstream,
+    as SQL writes them. columns: name → declared type.
     """
 
     model_config = ConfigDict(frozen=True)
 
     table: str
+    relation: str
     checksum: str
     day: str
     horizon_days: int
     columns: Mapping[str, str]
     views: tuple[View, ...]
+    reads: tuple[Read, ...]
     sources: tuple[str, ...]
     sql: str
 
@@ -57,16 +78,19 @@ class TableQuery(BaseModel):
         """
         node, nodes, known = compiled["nodes"][unique_id], compiled["nodes"], compiled["sources"]
         above = upstream(compiled, unique_id)
-        views = [nodes[i] for i in _ordered(compiled, unique_id) if nodes[i]["relation_name"]]
+        below = _ordered(compiled, unique_id)
+        views = [nodes[i] for i in below if _is_view(nodes.get(i))]
         for made in (node, *views):
             _require_replaceable(made)
         return cls(
             table=node["name"],
+            relation=node["relation_name"],
             checksum=lineage_checksum(compiled, unique_id),
             day=node["config"]["event_time"],
             horizon_days=node["config"]["meta"].get("horizon_days", 0),
             columns={name: column["data_type"] for name, column in node["columns"].items()},
             views=tuple(View(relation=v["relation_name"], sql=v["compiled_code"]) for v in views),
+            reads=(*_reads(compiled, below), *_own(node)),
             sources=tuple(sorted(known[i]["relation_name"] for i in above if i in known)),
             sql=node["compiled_code"],
         )
@@ -99,17 +123,67 @@ class TableQuery(BaseModel):
 
 
 def _ordered(compiled: Mapping[str, Any], unique_id: str) -> list[str]:
-    """Models upstream of one, those that others read first; ephemeral ones are among them."""
+    """Ids upstream of one, those that others read first, down to what is stored.
+
+    Ephemeral models are among them; nothing below a table by day is.
+    """
     found: list[str] = []
 
-    def visit(node: str) -> None:
-        for parent in compiled["nodes"][node]["depends_on"]["nodes"]:
-            if parent.startswith("model.") and parent not in found:
-                visit(parent)
+    def visit(unique_id: str) -> None:
+        for parent in compiled["nodes"][unique_id]["depends_on"]["nodes"]:
+            if parent not in found:
+                if not _is_stored(compiled, parent):
+                    visit(parent)
                 found.append(parent)
 
     visit(unique_id)
     return found
+
+
+def _is_stored(compiled: Mapping[str, Any], unique_id: str) -> bool:
+    node = compiled["nodes"].get(unique_id)
+    return node is None or node["resource_type"] != "model" or _is_by_day(node)
+
+
+def _is_by_day(node: Mapping[str, Any]) -> bool:
+    return bool(node["config"]["materialized"] == "incremental" and node["config"]["event_time"])
+
+
+def _is_view(node: Mapping[str, Any] | None) -> bool:
+    """Whether SQL names a model that is not read as it is stored."""
+    if node is None or node["resource_type"] != "model":
+        return False
+    return bool(node["relation_name"]) and not _is_by_day(node)
+
+
+def _reads(compiled: Mapping[str, Any], below: list[str]) -> Iterator[Read]:
+    for unique_id in below:
+        if not _is_stored(compiled, unique_id):
+            continue
+        if node := compiled["nodes"].get(unique_id):
+            yield _table(node, node["config"]["meta"].get("horizon_days", 0))
+        else:
+            yield _source(compiled["sources"][unique_id])
+
+
+def _own(node: Mapping[str, Any]) -> Iterator[Read]:
+    """The table itself where its SQL names it (`this`): it may read earlier days."""
+    if node["relation_name"] in node["compiled_code"]:
+        yield _table(node, max(1, node["config"]["meta"].get("horizon_days", 0)))
+
+
+def _table(node: Mapping[str, Any], lag_days: int) -> Read:
+    day = node["config"].get("event_time")
+    named = {"relation": node["relation_name"], "name": node["name"]}
+    return Read(**named, day=day, lag_days=lag_days)
+
+
+def _source(source: Mapping[str, Any]) -> Read:
+    config = source.get("config") or {}
+    ingest = (config.get("meta") or {}).get("ingest")
+    day = ingest.get("event_time") if ingest else config.get("event_time")
+    named = {"relation": source["relation_name"], "name": source["name"]}
+    return Read(**named, is_ingested=bool(ingest), day=day)
 
 
 def _filled(sql: str, days: tuple[date, date], names: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, RepositoryDefinition
+from dagster import AssetCheckKey, AssetKey, RepositoryDefinition
 
 from definitions import build
 from errors import SetupError
@@ -32,6 +32,7 @@ ASSETS = [
     "staging/stg_shop__order_lines",
 ]
 JOBS = [
+    "audit",
     "backfill",
     "daily",
     "features",
@@ -77,7 +78,8 @@ def test_every_job_sensor_and_schedule_is_known_here(repository) -> None:
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     assert sorted(jobs) == sorted(JOBS)
     assert sorted(sensor.name for sensor in repository.sensor_defs) == sorted(SENSORS)
-    assert [schedule.name for schedule in repository.schedule_defs] == ["daily", "weekly_upkeep"]
+    schedules = [schedule.name for schedule in repository.schedule_defs]
+    assert schedules == ["daily", "weekly_audit", "weekly_upkeep"]
 
 
 def upstream(repository, key: str) -> set[str]:
@@ -128,6 +130,18 @@ def test_drift_has_a_check_for_every_kind_of_evidence(repository) -> None:
     assert {check.name for check in checks} == {
         "features", "prediction", "label", "performance", "estimated_performance", "incidents",
     }  # fmt: skip
+
+
+def test_only_its_own_job_runs_the_audit(repository) -> None:
+    audit = AssetCheckKey(AssetKey(["features", "customer_features"]), f"point_in_time_{MODEL}")
+    checked = {
+        job.name: job.asset_layer.asset_graph.asset_check_keys
+        for job in repository.get_all_jobs()
+        if job.name != "__ASSET_JOB" and job.asset_layer
+    }
+    assert [name for name, keys in checked.items() if audit in keys] == ["audit"]
+    assert checked["audit"] == {audit}
+    assert len(checked["features"]) > 10
 
 
 def test_without_java_the_code_location_says_what_to_install(

@@ -20,6 +20,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "then build it again. Rows of a repaired file count from a later day on; {day} then stays "
         "left out of training and scoring",
     ),
+    "leak": (
+        "features or labels hold what was not known on their day",
+        "`leeway audit {subject}` names columns, rows and deliveries; repair the SQL and build the "
+        "days again (docs/point-in-time.md). Distrust what the model's evaluation has shown",
+    ),
     "incident": (
         "broken data, no training",
         "see {url}/assets/{subject}/drift; repair the data. It trains again once they are clean",

@@ -78,16 +78,18 @@ def start() -> dict[str, object]:
     return {name: value.value for output in found for name, value in output.metadata.items()}
 
 
-def due(last: datetime | None, now: datetime, going: int) -> RunRequest | SkipReason:
-    """Return the upkeep's run where a week has passed since the last and nothing else works.
+def due(
+    last: datetime | None, now: datetime, going: int, name: str = NAME
+) -> RunRequest | SkipReason:
+    """Return a weekly run where a week has passed since the last and nothing else works.
 
-    last: end of the last successful run, UTC; going: runs that have not ended.
+    last: end of the last successful run, UTC; going: runs that have not ended; name: of the job.
     """
     if last and now - last < WEEK:
-        return SkipReason(f"the last upkeep was on {last.date()}")
+        return SkipReason(f"the last {name} was on {last.date()}")
     if going:
         return SkipReason(f"{going} runs are going: tomorrow again")
-    return RunRequest(run_key=f"{NAME}:{now.date()}")
+    return RunRequest(run_key=f"{name}:{now.date()}")
 
 
 def weekly_upkeep(job: JobDefinition, timezone: str) -> ScheduleDefinition:
@@ -106,15 +108,15 @@ def weekly_upkeep(job: JobDefinition, timezone: str) -> ScheduleDefinition:
     return evaluate
 
 
-def asked(instance: DagsterInstance, now: datetime) -> RunRequest | SkipReason:
-    """Return what an instance's runs ask for at `now`, UTC."""
+def asked(instance: DagsterInstance, now: datetime, name: str = NAME) -> RunRequest | SkipReason:
+    """Return what an instance's runs ask for at `now`, UTC, of a weekly job."""
     going = instance.get_runs_count(RunsFilter(statuses=GOING))
-    return due(last_success(instance), now, going)
+    return due(last_success(instance, name), now, going, name)
 
 
-def last_success(instance: DagsterInstance) -> datetime | None:
-    """Return when the upkeep has last ended well, UTC, or None."""
-    done = RunsFilter(job_name=NAME, statuses=[DagsterRunStatus.SUCCESS])
+def last_success(instance: DagsterInstance, name: str = NAME) -> datetime | None:
+    """Return when a job has last ended well, UTC, or None."""
+    done = RunsFilter(job_name=name, statuses=[DagsterRunStatus.SUCCESS])
     for record in instance.get_run_records(done, limit=1):
         return datetime.fromtimestamp(record.end_time or 0, UTC)
     return None

@@ -35,6 +35,24 @@ create table lake.ledger.alerts (
     sent_at timestamp);
 """
 
+SIXTY_DAYS = """
+insert into lake.raw.order_lines
+select
+    lpad((hash(day, customer) % 900000)::varchar, 6, '0'),
+    lpad((hash(day, customer, line) % 40)::varchar, 5, '0'), 'LAMP', 1 + hash(line, day) % 6,
+    day + interval 9 hour, 0.05 + (hash(customer, day) % 997) / 100, 'c' || customer, 'Norway',
+    day, day::varchar, line
+from (select range::date as day from range(date '2020-03-01', date '2020-04-30', interval 1 day)),
+    range(60) as customers (customer), range(1, 5) as lines (line)
+where hash(day, customer) % 5 = 0 and hash(line, customer, day) % 3 > 0;
+insert into lake.ledger.deliveries (table_name, day, delivery, status, known_from)
+select 'order_lines', range::date, range::date::varchar,
+    if(range::date = '2020-04-10', 'held', 'published'), range::date
+from range(date '2020-03-01', date '2020-04-30', interval 1 day)
+where range::date <> '2020-03-11'
+"""
+NEXT = "2020-04-30"  # the day after the sixty, from which the news are known
+
 
 @dataclass
 class Shop:
@@ -92,6 +110,29 @@ class Shop:
             "from range(?::date, ?::date + 1, interval 1 day)",
             *(first, last),
         )
+
+    def deliver_sixty_days(self) -> None:
+        """Deliver 2020-03-01 to 2020-04-30: one day is held, one has no file."""
+        for statement in SIXTY_DAYS.split(";"):
+            self.execute(statement)
+
+    def deliver_news(self) -> None:
+        """Deliver a late, a changed, a withdrawn and a released file, known from NEXT on."""
+        late = [("c1", "00001", 5), ("c99", "00001", 5)]
+        self.deliver("2020-03-11", *late, known_from=NEXT)
+        for day in ("2020-03-21", "2020-03-31"):
+            self.execute(
+                "update lake.ledger.deliveries set status = 'superseded', known_to = ? "
+                "where day = ?",
+                *(NEXT, day),
+            )
+        self.deliver("2020-03-21", ("c2", "00002", 9), known_from=NEXT)
+        self.deliver("2020-03-31", status="held", known_from=NEXT)
+        self.execute(
+            "update lake.ledger.deliveries set status = 'published', known_from = ? where day = ?",
+            *(NEXT, "2020-04-10"),
+        )
+        self.deliver(NEXT, ("c3", "00003", 1))
 
     def build(self, start: str, stop: str, *arguments: str) -> None:
         """Build the models, untested, for the days from start to before stop."""

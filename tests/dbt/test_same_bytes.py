@@ -14,22 +14,6 @@ from resources.lake import UNSAFE_OPTIMIZER
 
 FEATURES, LABELS = "customer_features", "customer_labels"
 FIRST, LAST, NEXT = "2020-03-01", "2020-04-29", "2020-04-30"
-SIXTY_DAYS = """
-insert into lake.raw.order_lines
-select
-    lpad((hash(day, customer) % 900000)::varchar, 6, '0'),
-    lpad((hash(day, customer, line) % 40)::varchar, 5, '0'), 'LAMP', 1 + hash(line, day) % 6,
-    day + interval 9 hour, 0.05 + (hash(customer, day) % 997) / 100, 'c' || customer, 'Norway',
-    day, day::varchar, line
-from (select range::date as day from range(date '2020-03-01', date '2020-04-30', interval 1 day)),
-    range(60) as customers (customer), range(1, 5) as lines (line)
-where hash(day, customer) % 5 = 0 and hash(line, customer, day) % 3 > 0;
-insert into lake.ledger.deliveries (table_name, day, delivery, status, known_from)
-select 'order_lines', range::date, range::date::varchar,
-    if(range::date = '2020-04-10', 'held', 'published'), range::date
-from range(date '2020-03-01', date '2020-04-30', interval 1 day)
-where range::date <> '2020-03-11'
-"""
 
 
 def partitions(shop) -> dict[tuple[str, str], str]:
@@ -61,34 +45,16 @@ def one_thread(project: Path) -> None:
     )
 
 
-def news(shop) -> None:
-    """A late, a changed, a withdrawn and a released file, known from the day after the newest."""
-    shop.deliver("2020-03-11", ("c1", "00001", 5), ("c99", "00001", 5), known_from=NEXT)
-    for day in ("2020-03-21", "2020-03-31"):
-        shop.execute(
-            "update lake.ledger.deliveries set status = 'superseded', known_to = ? where day = ?",
-            *(NEXT, day),
-        )
-    shop.deliver("2020-03-21", ("c2", "00002", 9), known_from=NEXT)
-    shop.deliver("2020-03-31", status="held", known_from=NEXT)
-    shop.execute(
-        "update lake.ledger.deliveries set status = 'published', known_from = ? where day = ?",
-        *(NEXT, "2020-04-10"),
-    )
-    shop.deliver(NEXT, ("c3", "00003", 1))
-
-
 @pytest.mark.slow
 def test_sixty_days_are_the_same_in_any_range_with_any_threads_after_any_news(
     shop, edited, tmp_path: Path
 ) -> None:
-    for statement in SIXTY_DAYS.split(";"):
-        shop.execute(statement)
+    shop.deliver_sixty_days()
     shop.build(FIRST, NEXT)
     before = partitions(shop)
     assert len(before) == 60 + 46  # labels of the last 14 days have not matured
 
-    news(shop)
+    shop.deliver_news()
     for start, stop in (
         ("2020-03-01", "2020-03-02"),
         ("2020-03-21", "2020-03-22"),

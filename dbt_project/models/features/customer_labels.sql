@@ -1,46 +1,24 @@
-{%- set requested = requested_range() -%}
-{%- set horizon = horizon_days() -%}
+with recent as {{ history_of(ref('int_customer_days'), 'ordered_on', var('active_days')) }},
 
-with days as {{ each_day(requested, 'as_of') }},
-
-purchases as (
-
-    select
-        customer_id,
-        ordered_on,
-        known_from,
-        known_to
-    from {{ ref('int_customer_days') }}
-    where
-        orders > 0
-        and _day > date '{{ requested.start }}' - {{ var('active_days') }}
-        and _day < date '{{ requested.stop }}' + {{ horizon }}
-
-),
+later as {{ outcome_of(ref('int_customer_days'), 'ordered_on') }},
 
 active as (
 
     select distinct
-        days.as_of,
-        purchases.customer_id
-    from days
-    inner join purchases
-        on
-            {{ known_as_of('days.as_of', 'purchases', 'purchases.ordered_on') }}
-            and days.as_of - {{ var('active_days') }} < purchases.ordered_on
+        customer_id,
+        as_of
+    from recent
+    where orders > 0
 
 ),
 
 returned as (
 
     select distinct
-        days.as_of,
-        purchases.customer_id
-    from days
-    inner join purchases
-        on
-            {{ known_as_of('days.as_of + ' ~ horizon, 'purchases', 'purchases.ordered_on') }}
-            and days.as_of < purchases.ordered_on
+        customer_id,
+        as_of
+    from later
+    where orders > 0
 
 ),
 

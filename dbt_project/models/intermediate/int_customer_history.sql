@@ -1,31 +1,6 @@
 {{ config(materialized='ephemeral') }}
 
-{%- set requested = requested_range() -%}
-
-with days as {{ each_day(requested, 'as_of') }},
-
-customer_days as (
-
-    select * from {{ ref('int_customer_days') }}
-    where
-        _day > date '{{ requested.start }}' - {{ var('lookback_days') }}
-        and _day < date '{{ requested.stop }}'
-
-),
-
-known as (
-
-    select
-        days.as_of,
-        days.as_of - customer_days.ordered_on as age,
-        customer_days.*
-    from days
-    inner join customer_days
-        on
-            {{ known_as_of('days.as_of', 'customer_days', 'customer_days.ordered_on') }}
-            and customer_days.ordered_on > days.as_of - {{ var('lookback_days') }}
-
-),
+with known as {{ history_of(ref('int_customer_days'), 'ordered_on') }},
 
 final as (
 

@@ -1,33 +1,17 @@
 {{ config(materialized='ephemeral') }}
 
-{%- set requested = requested_range() -%}
-{%- set window_days = 180 -%}
-
-with days as {{ each_day(requested, 'as_of') }},
-
-product_days as (
-
-    select * from {{ ref('int_customer_product_days') }}
-    where
-        _day > date '{{ requested.start }}' - {{ window_days }}
-        and _day < date '{{ requested.stop }}'
-
-),
+with product_days as {{ history_of(ref('int_customer_product_days'), 'ordered_on', 180) }},
 
 products as (
 
     select
-        days.as_of,
-        product_days.customer_id,
-        product_days.stock_code,
-        min(product_days.ordered_on) as first_bought_on,
-        max(product_days.ordered_on) as last_bought_on
-    from days
-    inner join product_days
-        on
-            {{ known_as_of('days.as_of', 'product_days', 'product_days.ordered_on') }}
-            and product_days.ordered_on > days.as_of - {{ window_days }}
-    group by days.as_of, product_days.customer_id, product_days.stock_code
+        as_of,
+        customer_id,
+        stock_code,
+        min(ordered_on) as first_bought_on,
+        max(ordered_on) as last_bought_on
+    from product_days
+    group by as_of, customer_id, stock_code
 
 ),
 
