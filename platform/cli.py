@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import cli_deliveries
+import cli_impact
 import cli_models
 import cli_replay
 from errors import LeewayError, SetupError
@@ -25,6 +26,7 @@ from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(cli_deliveries.commands)
+app.add_typer(cli_impact.commands)
 app.add_typer(cli_models.commands)
 app.add_typer(cli_replay.commands)
 out, err = Console(), TERMINAL
