@@ -22,6 +22,7 @@ def opened(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with attach(lake.catalog, lake.data, lake.threads, lake.snapshot()) as connection:
         connection.execute("use lake")
+        connection.execute("set enable_progress_bar = false")
         yield connection
 
 

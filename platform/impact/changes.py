@@ -13,7 +13,10 @@ from resources.dbt import install_extensions, run_dbt
 from resources.settings import Settings
 
 COMPILE = ("compile", "--select", "resource_type:model", "resource_type:test")
-CHANGED = ("ls", "--select", "state:modified", "--output", "json", "--output-keys", "unique_id")
+CHANGED = (
+    *("ls", "--select", "state:modified", "--indirect-selection", "empty"),
+    *("--output", "json", "--output-keys", "unique_id"),
+)
 
 Manifest = Mapping[str, Any]
 

@@ -19,8 +19,8 @@ def as_html(found: Impact) -> str:
 
 
 def as_markdown(found: Impact) -> str:
-    """The comment; `|` and line breaks in values do not break its tables."""
-    made = Environment(loader=PLACE, autoescape=False, undefined=StrictUndefined, trim_blocks=True)
+    """The comment; `cell` keeps what stands in it from breaking its tables, or being HTML."""
+    made = Environment(loader=PLACE, undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
     made.filters["cell"] = cell
     return made.get_template("impact.md.jinja").render(**_given(found), most=COLUMNS)
 

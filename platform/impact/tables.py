@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 from sqlglot.errors import SqlglotError
 
@@ -113,6 +114,7 @@ def _compared(
     old, new = _old_rows(asked, before, days), asked.rows(query, days)
     found = Comparison(asked.connection, old, new, keys)
     faults += [
+        *_depending_on_others(asked, query, new, days[-1]),
         *checks.nulls(asked.connection, NEW, node, given),
         *_failed_tests(asked, changes, query, node["unique_id"], (days[0], days[-1])),
     ]
@@ -130,6 +132,22 @@ def _compared(
         faults=tuple(faults),
     )
     return Table(impact, old, new, query)
+
+
+def _depending_on_others(
+    asked: Asked, query: TableQuery, rows: pa.Table, day: date
+) -> Iterator[str]:
+    """A day asked for by itself and beside the day before: a missing join key shows only then."""
+    daily, instead = asked.prepared(query)
+    both = daily.rows(asked.connection, day - timedelta(days=1), day, instead)
+    beside, alone = (
+        ordered.filter(pc.equal(ordered[query.day], day)) for ordered in (both, rows)
+    )
+    if not beside.equals(alone):
+        yield (
+            f"{query.file} gives {beside.num_rows:,} rows of {day} beside the day before and "
+            f"{alone.num_rows:,} alone, or other values: a join, window or group lacks {query.day}"
+        )
 
 
 def _old_rows(asked: Asked, before: TableQuery, days: Sequence[date]) -> pa.Table:
