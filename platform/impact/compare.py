@@ -133,6 +133,14 @@ class Comparison:
         return int(self._connection.execute(query).fetchall()[0][0])
 
 
+def same_rows(connection: duckdb.DuckDBPyConnection, one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables of the same columns have the same rows, in any order."""
+    connection.register("one", one)
+    connection.register("other", other)
+    differing = connection.execute("from one except all from other limit 1").fetchall()
+    return one.num_rows == other.num_rows and not differing
+
+
 def _shift(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float | None:
     if not (has_distribution(before.type) and has_distribution(after.type)):
         return None

@@ -104,8 +104,8 @@ def known_on(
 
 
 def by_column(found: Iterable[Leak]) -> tuple[Leak, ...]:
-    """Return leaks by column, what was found first."""
-    kept: dict[str, Leak] = {}
+    """Return one leak for each column, with all that shows it."""
+    whys: dict[str, list[str]] = {}
     for leak in found:
-        kept.setdefault(leak.column, leak)
-    return tuple(kept.values())
+        whys.setdefault(leak.column, []).append(leak.why)
+    return tuple(Leak(column=name, why="; ".join(each)) for name, each in whys.items())

@@ -15,7 +15,7 @@ from errors import SetupError, SqlError
 from impact import checks
 from impact.asked import Asked, stored
 from impact.changes import Changes, Manifest
-from impact.compare import NEW, OLD, Comparison
+from impact.compare import NEW, OLD, Comparison, same_rows
 from impact.report import TableImpact
 from table_query import TableQuery, blaming, filled
 
@@ -140,10 +140,8 @@ def _depending_on_others(
     """A day asked for by itself and beside the day before: a missing join key shows only then."""
     daily, instead = asked.prepared(query)
     both = daily.rows(asked.connection, day - timedelta(days=1), day, instead)
-    beside, alone = (
-        ordered.filter(pc.equal(ordered[query.day], day)) for ordered in (both, rows)
-    )
-    if not beside.equals(alone):
+    beside, alone = (given.filter(pc.equal(given[query.day], day)) for given in (both, rows))
+    if not same_rows(asked.connection, beside, alone):
         yield (
             f"{query.file} gives {beside.num_rows:,} rows of {day} beside the day before and "
             f"{alone.num_rows:,} alone, or other values: a join, window or group lacks {query.day}"
