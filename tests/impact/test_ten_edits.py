@@ -14,6 +14,12 @@ def only(found: Impact) -> ModelImpact:
     return model
 
 
+def test_without_an_edit_nothing_is_looked_at(edited) -> None:
+    found = edited.impact()
+    assert (found.files, found.days) == ((), ())
+    assert only(found).verdict is Verdict.NO_EFFECT
+
+
 def test_a_comment_and_a_line_break_have_no_effect(edited) -> None:
     edited.replace(SQL, ("customers as (\n", "customers as ( -- one row per customer\n\n"))
     found = edited.impact()
