@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import cli_audit
 import cli_deliveries
+import cli_impact
 import cli_lake
 import cli_models
 import cli_replay
@@ -28,6 +29,7 @@ from simulation.shop import Drift
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(cli_audit.commands)
 app.add_typer(cli_deliveries.commands)
+app.add_typer(cli_impact.commands)
 app.add_typer(cli_models.commands)
 app.add_typer(cli_lake.commands)
 app.add_typer(cli_replay.commands)

@@ -3,6 +3,7 @@
 LeewayError
 ├── DeclarationError    a mistake in the dbt project: names file, key, value and fix
 ├── SetupError          the machine or the settings lack something
+├── SqlError            a dbt model's SQL fails in DuckDB: names the file
 ├── LakeBusyError       the catalog stayed locked through every retry
 ├── QueryError          SQL that the lake cannot answer: DuckDB's words, and what to do
 ├── DeliveryError       a landing file cannot be taken in, and its table says that this is a failure
@@ -31,6 +32,14 @@ class DeclarationError(LeewayError):
 
 class SetupError(LeewayError):
     """The machine or the settings lack something that is needed to start."""
+
+
+class SqlError(LeewayError):
+    """A dbt model's SQL is wrong, or does not fit the rows."""
+
+    def __init__(self, file: str, why: str) -> None:
+        self.file, self.why = file, why
+        super().__init__(f"{file} fails in DuckDB: {why}")
 
 
 class LakeBusyError(LeewayError):

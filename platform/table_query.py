@@ -6,6 +6,7 @@ version of the SQL, next to the tables that models read.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from declared import lineage_checksum, upstream
-from errors import SetupError
+from errors import SetupError, SqlError
 from resources.dbt import PLACEHOLDER
 from resources.lake import quoted
 
@@ -22,13 +23,18 @@ from resources.lake import quoted
 COMPUTED = re.compile(r"'(?:0999|1000)-\d\d-\d\d")
 
 
+# What DuckDB raises for SQL that is wrong, or does not fit the rows.
+WRONG = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)
+
+
 class View(BaseModel):
-    """A view that a table is built on: its name as SQL writes it, and its query."""
+    """A view that a table is built on: its name as SQL writes it, its query, and its file."""
 
     model_config = ConfigDict(frozen=True)
 
     relation: str
     sql: str
+    file: str = ""
 
 
 class Read(BaseModel):
@@ -51,16 +57,17 @@ class Read(BaseModel):
 class TableQuery(BaseModel):
     """The SQL of a table and of the views under it, for the days of PLACEHOLDER.
 
-    table: its name, relation: as SQL writes it. checksum: as in `ledger.partitions`. views: those
-    that others read come first. reads: the stored rows under it; a table by day is read as it is
-    stored, so what that one reads is not among them. sources: names of all source tables upstream,
-    as SQL writes them. columns: name → declared type.
+    table: its name, relation: as SQL writes it, file: where its SQL stands. checksum: as in
+    `ledger.partitions`. views: those that others read come first. reads: the stored rows under it;
+    a table by day is read as it is stored, so what that one reads is not among them. sources: names
+    of all source tables upstream, as SQL writes them. columns: name → declared type.
     """
 
     model_config = ConfigDict(frozen=True)
 
     table: str
     relation: str
+    file: str
     checksum: str
     day: str
     horizon_days: int
@@ -85,11 +92,12 @@ class TableQuery(BaseModel):
         return cls(
             table=node["name"],
             relation=node["relation_name"],
+            file=node["original_file_path"],
             checksum=lineage_checksum(compiled, unique_id),
             day=node["config"]["event_time"],
             horizon_days=node["config"]["meta"].get("horizon_days", 0),
             columns={name: column["data_type"] for name, column in node["columns"].items()},
-            views=tuple(View(relation=v["relation_name"], sql=v["compiled_code"]) for v in views),
+            views=tuple(_view(view) for view in views),
             reads=(*_reads(compiled, below), *_own(node)),
             sources=tuple(sorted(known[i]["relation_name"] for i in above if i in known)),
             sql=node["compiled_code"],
@@ -107,19 +115,65 @@ class TableQuery(BaseModel):
         A day whose horizon has not been delivered yet has rows too: ask for matured days only.
         connection: of the lake; it gets temporary views, the lake stays as it is.
         instead: relations, as SQL writes them, that are read in place of others of the lake.
+        Raises SqlError with the file whose SQL is wrong.
+        """
+        query = self.prepared(connection, first, last, instead)
+        columns = ", ".join(
+            f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in self.columns.items()
+        )
+        with blaming(self.file):
+            answer = connection.execute(f"select {columns} from ({query}) order by all")
+            return answer.to_arrow_table()
+
+    def types(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        day: date,
+        instead: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Return the columns that the SQL gives, whatever is declared: name → DuckDB's type.
+
+        Nothing is computed. Raises SqlError with the file whose SQL is wrong.
+        """
+        query = self.prepared(connection, day, day, instead)
+        with blaming(self.file):
+            described = connection.execute(f"describe {query}").fetchall()
+        return {name: kind for name, kind, *_ in described}
+
+    def prepared(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        first: date,
+        last: date,
+        instead: Mapping[str, str] | None = None,
+    ) -> str:
+        """Make the views of days, both inclusive, and return the table's query, as `rows` asks it.
+
+        Raises SqlError with the file whose SQL is wrong.
         """
         days = (first, last + timedelta(days=1))
         names = dict(instead or {})
         for view in self.views:
             own = f"temp.main.{quoted(re.sub('[^A-Za-z0-9]+', '_', view.relation))}"
-            query = _filled(view.sql, days, names)
-            connection.execute(f"create or replace temp view {own} as ({query})")
+            query = filled(view.sql, days, names)
+            with blaming(view.file):
+                connection.execute(f"create or replace temp view {own} as ({query})")
             names.setdefault(view.relation, own)
-        columns = ", ".join(
-            f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in self.columns.items()
-        )
-        query = f"select {columns} from ({_filled(self.sql, days, names)}) order by all"
-        return connection.execute(query).to_arrow_table()
+        return filled(self.sql, days, names)
+
+
+@contextmanager
+def blaming(file: str) -> Iterator[None]:
+    """Turn what DuckDB says of wrong SQL into SqlError with the file that it stands in."""
+    try:
+        yield
+    except WRONG as error:
+        raise SqlError(file, str(error)) from error
+
+
+def _view(node: Mapping[str, Any]) -> View:
+    file = node["original_file_path"]
+    return View(relation=node["relation_name"], sql=node["compiled_code"], file=file)
 
 
 def _ordered(compiled: Mapping[str, Any], unique_id: str) -> list[str]:
@@ -186,8 +240,12 @@ def _source(source: Mapping[str, Any]) -> Read:
     return Read(**named, is_ingested=bool(ingest), day=day)
 
 
-def _filled(sql: str, days: tuple[date, date], names: Mapping[str, str]) -> str:
-    """Put days and names in: dbt writes both in one way, whatever the model's author wrote."""
+def filled(sql: str, days: tuple[date, date], names: Mapping[str, str]) -> str:
+    """Return SQL that dbt compiled for other days (the first, and the one after the last).
+
+    dbt writes days and relations in one way, whatever the model's author wrote.
+    names: relation → what is read instead.
+    """
     for placeholder, day in zip(PLACEHOLDER, days, strict=True):
         sql = sql.replace(placeholder, str(day))
     for relation, name in names.items():

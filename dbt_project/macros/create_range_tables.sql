@@ -1,9 +1,11 @@
 {#-
 Creates the tables of the selected `range_overwrite` models from their contracts, empty and partitioned by day, where they
-do not exist yet. So the first range is written like every other one: in one transaction, with its ledger rows.
+do not exist yet. So the first range is written like every other one: in one transaction, with its ledger rows. In the
+target `dev` the ledger's tables that a build writes to are created beside them.
 -#}
 {% macro create_range_tables() -%}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
+    {%- if is_dev() -%}{%- do create_dev_ledger() -%}{%- endif -%}
     {%- for node in graph.nodes.values()
         if node.config.incremental_strategy == 'range_overwrite' and node.unique_id in selected_resources -%}
         {%- if load_cached_relation(node_relation(node)) is none -%}

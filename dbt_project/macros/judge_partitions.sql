@@ -55,7 +55,7 @@ verdicts. Tests of severity `warn` judge nobody. A row that another version of t
 {% macro verdict(node, run) -%}
     {%- set requested = requested_range(node) -%}
     {%- set failed = failed_days(node, run, requested) -%}
-    {%- set partitions, alerts = source('ledger', 'partitions'), source('ledger', 'alerts') -%}
+    {%- set partitions, alerts = written_ledger('partitions'), written_ledger('alerts') -%}
     {%- set mine = "table_name = '" ~ node.alias ~ "' and checksum = '" ~ lineage_checksum(node) ~ "'" -%}
     {%- set heard = run | map(attribute='node.unique_id') | list -%}
     {%- if not required_tests(node) | reject('in', heard) | list %}

@@ -7,7 +7,7 @@ end of the run whether it has passed its tests.
 {% macro get_incremental_range_overwrite_sql(arg_dict) -%}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set written = arg_dict['temp_relation'] -%}
-    {%- set partitions = source('ledger', 'partitions') -%}
+    {%- set partitions = written_ledger('partitions') -%}
     {%- set day = config.get('event_time') -%}
     {%- set requested = requested_range() -%}
     {%- do require_current_views(model) -%}

@@ -97,7 +97,7 @@ def _made(
     if not path.exists() or not made.exists() or made.read_text() != found:
         logger.info("dbt %s %s", command[0], project.project_dir)
         made.unlink(missing_ok=True)  # one that is killed must not pass for the one before
-        _run(settings, project, folder, command)
+        run_dbt(settings, folder, command)
         made.write_text(found)
     return json.loads(path.read_text())
 
@@ -111,11 +111,17 @@ def fingerprint(project_dir: Path) -> str:
     return sha256(json.dumps(seen).encode()).hexdigest()
 
 
-def _run(settings: Settings, project: DbtProject, folder: Path, command: Sequence[str]) -> None:
+def run_dbt(settings: Settings, folder: Path, command: Sequence[str]) -> str:
+    """Run a command of dbt on the project, for the days of PLACEHOLDER, and return what it prints.
+
+    Artifacts and logs go to `folder`. Raises SetupError with dbt's own words where it fails.
+    """
+    project = dbt_project(settings)
     folders = {
         "--project-dir": project.project_dir,
         "--profiles-dir": project.profiles_dir,
         "--target-path": folder,
+        "--log-path": folder,
     }
     options = [str(part) for pair in folders.items() for part in pair]
     start, end = PLACEHOLDER
@@ -131,3 +137,4 @@ def _run(settings: Settings, project: DbtProject, folder: Path, command: Sequenc
         raise SetupError(
             f"dbt cannot {command[0]} {project.project_dir}:\n{(done.stdout + done.stderr).strip()}"
         )
+    return done.stdout
