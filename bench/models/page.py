@@ -159,6 +159,18 @@ def _walk(found: Kept) -> Iterator[str]:
         for d in found["days"]
     ]
     yield table(["as_of", "rows", "bought", *names], days)
+    yield _won(found["days"])
+
+
+def _won(days: list[Kept]) -> str:
+    """On which test days `tabular` has the lower log loss than tuned LightGBM."""
+    lost = [d for d in days if d["log_loss"]["tabular"] >= d["log_loss"]["tuned"]]
+    if not lost:
+        return "`tabular` has the lower log loss than tuned LightGBM on every day.\n"
+    return (
+        f"`tabular` has the lower log loss than tuned LightGBM on {len(days) - len(lost)} of "
+        f"{len(days)} days, not on {', '.join(d['day'][5:10] for d in lost)}.\n"
+    )
 
 
 def _model(name: str, found: Kept, seconds: float | None) -> Row:
