@@ -24,7 +24,7 @@ from table_query import TableQuery
 DAYS = 12
 EXAMPLES = 2  # of a column, each of another day, that are explained
 BEFORE, AFTER = timedelta(days=1), timedelta(days=3)  # what a day is built together with
-QUERIES, QUERIES_A_DAY = 48, 24  # that may look for the origins of a table's differences
+QUERIES, QUERIES_A_DAY = 120, 60  # that may look for the origins of a table's differences
 
 Tell = Callable[[str], None]
 

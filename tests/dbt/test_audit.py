@@ -184,8 +184,8 @@ def test_the_weekly_check_fails_with_an_alert_and_shows_what_leaks(
     [verdict] = done.get_asset_check_evaluations()
     assert done.success
     assert (verdict.passed, verdict.severity) == (False, AssetCheckSeverity.ERROR)
-    shown = verdict.metadata["customer_features_columns"].value
-    assert {record["column"] for record in shown} == set(LEAKS) - {HONEST}
+    shown = verdict.metadata["customer_features_columns"].records
+    assert {record.data["column"] for record in shown} == set(LEAKS) - {HONEST}
     assert "customer_labels_columns" not in verdict.metadata
     [alert] = lake.rows("select day, subject, message from ledger.alerts where kind = 'leak'")
     assert (str(alert["day"]), alert["subject"]) == (NEXT, "repeat_purchase")
