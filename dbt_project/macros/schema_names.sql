@@ -6,8 +6,9 @@ A model's schema is the one it declares, without the target's name before it: th
     {{ (target.schema if is_dev() else custom_schema_name or target.schema) | trim }}
 {%- endmacro %}
 
+{#- Leeway's own target: in a profile of somebody else's, `dev` is what production is built with as often as not. -#}
 {% macro is_dev() -%}
-    {{ return(target.name == 'dev') }}
+    {{ return(target.profile_name == 'leeway' and target.name == 'dev') }}
 {%- endmacro %}
 
 {#- A table of the ledger that a build writes to: production's, or in the target `dev` one beside the analyst's tables. -#}

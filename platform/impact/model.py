@@ -53,7 +53,7 @@ def model_impact(at: Sampled, before: MlModel, after: MlModel) -> ModelImpact:
     """Return what becomes of a model; before, after: as the two states declare it."""
     at.tell(f"{before.name}: rows of {len(at.days)} days by old and new SQL")
     features, label = _tables(at, before, after)
-    used = _used(features.impact, before, after), _label_only(label.impact, before)
+    used = _used(features.impact, before, after), _label_only(label.impact, before, after)
     version = live(at.lake, before)
     champion, learned = None, Learned(None, (), ())
     differs = not all(table.is_same for table in used) or before.features != after.features
@@ -149,8 +149,8 @@ def _learned(
     assert features.old is not None
     assert features.new is not None
     assert features.query is not None
-    if label.new is None:
-        return Learned(None, (), (f"nothing was trained: {label.impact.table} has no rows",))
+    if label.new is None or before.label.column not in label.new.column_names:
+        return Learned(None, (), ("nothing was trained: the label is gone",))
     suspects = [c for c in used.columns if c.now and (c.is_added or c.changed)]
     names = [column.name for column in suspects]
     at.tell(f"{before.name}: {len(names)} columns as they were known on the day")
@@ -178,7 +178,15 @@ def _used(table: TableImpact, before: MlModel, after: MlModel) -> TableImpact:
     return table.model_copy(update={"columns": columns})
 
 
-def _label_only(table: TableImpact, model: MlModel) -> TableImpact:
-    name = model.label.column
+def _label_only(table: TableImpact, before: MlModel, after: MlModel) -> TableImpact:
+    """A labels table with the label; another label than before is a fault of it."""
+    name = before.label.column
     columns = tuple(c for c in table.columns if name in (c.name, c.renamed_from))
-    return table.model_copy(update={"columns": columns})
+    then, now = ((m.task, m.label.table, m.label.column) for m in (before, after))
+    if then == now:
+        return table.model_copy(update={"columns": columns})
+    why = (
+        f"{before.name} predicts {'.'.join(now[1:])} ({now[0]}) now, and {'.'.join(then[1:])} "
+        f"({then[0]}) before: give what predicts something else an exposure of its own"
+    )
+    return table.model_copy(update={"columns": columns, "faults": (*table.faults, why)})

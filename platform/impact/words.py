@@ -5,9 +5,8 @@ from impact.report import Impact, ModelImpact, TableImpact
 
 def title_of(found: Impact) -> str:
     """Return what was compared, in a line."""
-    told = f"{len(found.files)} files differ from {found.base} ({found.commit[:10]})"
-    if not found.files:
-        told = f"nothing was compared with {found.base} ({found.commit[:10]})"
+    files = "1 file differs" if len(found.files) == 1 else f"{len(found.files)} files differ"
+    told = f"{files} from {found.base} ({found.commit[:10]})"
     if found.days:
         told += f"; looked at {len(found.days)} days, {found.days[0]} to {found.days[-1]}"
     return told
