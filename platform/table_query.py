@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from declared import lineage_checksum, upstream
+from declared import lineage_checksum
 from errors import SetupError, SqlError
 from resources.dbt import PLACEHOLDER
 from resources.lake import quoted
@@ -59,8 +59,8 @@ class TableQuery(BaseModel):
 
     table: its name, relation: as SQL writes it, file: where its SQL stands. checksum: as in
     `ledger.partitions`. views: those that others read come first. reads: the stored rows under it;
-    a table by day is read as it is stored, so what that one reads is not among them. sources: names
-    of all source tables upstream, as SQL writes them. columns: name → declared type.
+    a table by day is read as it is stored, so what that one reads is not among them. columns: name
+    → declared type.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,7 +74,6 @@ class TableQuery(BaseModel):
     columns: Mapping[str, str]
     views: tuple[View, ...]
     reads: tuple[Read, ...]
-    sources: tuple[str, ...]
     sql: str
 
     @classmethod
@@ -83,8 +82,7 @@ class TableQuery(BaseModel):
 
         Raises SetupError where the SQL was compiled for days that cannot be replaced.
         """
-        node, nodes, known = compiled["nodes"][unique_id], compiled["nodes"], compiled["sources"]
-        above = upstream(compiled, unique_id)
+        node, nodes = compiled["nodes"][unique_id], compiled["nodes"]
         below = _ordered(compiled, unique_id)
         views = [nodes[i] for i in below if _is_view(nodes.get(i))]
         for made in (node, *views):
@@ -99,7 +97,6 @@ class TableQuery(BaseModel):
             columns={name: column["data_type"] for name, column in node["columns"].items()},
             views=tuple(_view(view) for view in views),
             reads=(*_reads(compiled, below), *_own(node)),
-            sources=tuple(sorted(known[i]["relation_name"] for i in above if i in known)),
             sql=node["compiled_code"],
         )
 

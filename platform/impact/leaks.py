@@ -1,13 +1,12 @@
 """Columns that seem to know the future: they predict too well, or change when known later."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
-from declaration import MlModel, RawTable
+from declaration import MlModel
 from examples import schema
 from impact.asked import Asked
 from impact.challenger import Trained
@@ -15,14 +14,12 @@ from impact.compare import Comparison
 from impact.report import Leak
 from ml.alone import skill
 from ml.splits import Split
-from resources.lake import literal, quoted
+from point_in_time.known import known_on
 from table_query import TableQuery
 
 TOO_GOOD = 1.5  # times what the whole model saves on the old columns
 LEAST = 0.1  # of the constant's loss; a column that saves less is no oracle
 LOOKED_AT = 3  # sampled days that are computed again
-
-DELIVERIES = '"lake"."ledger"."deliveries"'
 
 
 def too_good(
@@ -49,7 +46,6 @@ def too_good(
 def changes_later(
     asked: Asked,
     query: TableQuery,
-    tables: Sequence[RawTable],
     days: Sequence[date],
     keys: Sequence[str],
     names: Sequence[str],
@@ -60,7 +56,7 @@ def changes_later(
     names: columns to look at.
     """
     for day in spread(days) if names else ():
-        instead = known_on(asked.connection, tables, day)
+        instead = known_on(asked.connection, query, day)
         then = query.rows(asked.connection, day, day, instead)
         now = asked.rows(query, [day])
         for column in Comparison(asked.connection, then, now, keys).columns():
@@ -73,34 +69,6 @@ def spread(days: Sequence[date]) -> list[date]:
     """Return a few of the days: the first, the last, and what lies evenly between."""
     places = np.linspace(0, len(days) - 1, min(LOOKED_AT, len(days)))
     return [days[int(place)] for place in places]
-
-
-def known_on(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[RawTable], day: date
-) -> Mapping[str, str]:
-    """Return what is read instead of the lake's deliveries and raw tables: as of the end of `day`.
-
-    Deliveries that came later are gone, with their rows and those of later days; what replaced
-    others later has not replaced them yet.
-    """
-    until = f"date {literal(str(day))}"
-    connection.execute(
-        f"""create or replace temp view known_deliveries as
-        select * replace (case when known_to <= {until} then known_to end as known_to)
-        from {DELIVERIES} where known_from <= {until} and day <= {until}"""
-    )
-    instead = {DELIVERIES: "temp.main.known_deliveries"}
-    for table in tables:
-        relation, name = quoted("lake", table.db_schema, table.name), f"known_{table.name}"
-        connection.execute(
-            f"""create or replace temp view {quoted(name)} as
-            select raw.* from {relation} as raw
-            semi join known_deliveries as d on raw._day = d.day and raw._delivery = d.delivery
-                and d.table_name = {literal(table.name)}
-            where raw._day <= {until}"""
-        )
-        instead[relation] = f"temp.main.{quoted(name)}"
-    return instead
 
 
 def by_column(found: Iterable[Leak]) -> tuple[Leak, ...]:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from declaration import MlModel, RawTable
+from declaration import MlModel
 from impact import leaks
 from impact.asked import Asked
 from impact.challenger import (
@@ -35,7 +35,6 @@ class Sampled:
     registry: Registry
     asked: Asked
     changes: Changes
-    tables: Sequence[RawTable]
     days: Sequence[date]
     tell: Callable[[str], None]
 
@@ -155,7 +154,7 @@ def _learned(
     names = [column.name for column in suspects]
     at.tell(f"{before.name}: {len(names)} columns as they were known on the day")
     keys = (before.entity, before.time)
-    found = list(leaks.changes_later(at.asked, features.query, at.tables, at.days, keys, names))
+    found = list(leaks.changes_later(at.asked, features.query, at.days, keys, names))
     split = split_of(after, at.days)
     old, new = (
         with_label(m, rows, label.new)

@@ -117,7 +117,7 @@ def _models(
             else:
                 chosen = sampled(connection, model, days)
                 looked_at |= set(chosen)
-                at = Sampled(lake, registry_of(settings), asked, found, after.tables, chosen, tell)
+                at = Sampled(lake, registry_of(settings), asked, found, chosen, tell)
                 told.append(model_impact(at, model, known[model.name]))
     return tuple(told), tuple(sorted(looked_at))
 
