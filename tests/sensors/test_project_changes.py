@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dagster import DagsterInstance
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._grpc.client import DagsterGrpcClient
+from tenacity import Retrying, retry_if_exception, wait_fixed
 
 from resources.settings import CHECKOUT, Settings
 from sensors.project_changes import answer, reload
@@ -69,14 +69,9 @@ def server(tmp_path: Path, project: Path) -> Iterator[GrpcServerCodeLocationOrig
 
 
 def wait_for(client: DagsterGrpcClient, process: subprocess.Popen) -> None:
-    """Return once the server answers."""
-    while process.poll() is None:
-        try:
-            client.ping("")
-            return
-        except Exception:
-            time.sleep(0.2)
-    pytest.fail(f"the code server ended with {process.returncode}")
+    """Return once the server answers; raises its last refusal where the process has ended."""
+    alive = retry_if_exception(lambda _: process.poll() is None)
+    Retrying(retry=alive, wait=wait_fixed(0.2), reraise=True)(client.ping, "")
 
 
 def assets(origin: GrpcServerCodeLocationOrigin, instance: DagsterInstance) -> set[str]:
