@@ -1,7 +1,9 @@
 """Ten kinds of edit, each made to the working tree: what `leeway impact` says of it."""
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import app
 from impact.report import Impact, ModelImpact, Verdict
 
 pytestmark = pytest.mark.slow
@@ -38,12 +40,16 @@ def test_a_renamed_column_breaks_the_live_version(edited) -> None:
 
 
 def test_a_widened_window_asks_for_a_new_version(edited) -> None:
-    edited.replace(SQL, ("filter (where age < 90) as orders_90d", "as orders_90d"))
+    edited.replace(
+        SQL,
+        ("filter (where age < 90) as orders_90d", "as orders_90d"),
+        ("filter (where age < 30), 0) as revenue_30d", ", 0) as revenue_30d"),
+    )
     model = only(edited.impact())
-    [column] = model.tables[0].columns
-    assert column.name == "orders_90d"
-    assert column.changed > 0.2
-    assert column.shift > 0.1
+    orders, revenue = model.tables[0].columns
+    assert (orders.name, revenue.name) == ("orders_90d", "revenue_30d")
+    assert min(orders.changed, revenue.changed) > 0.1
+    assert revenue.shift > 0.3
     assert model.champion.moved > 0
     assert model.verdict is Verdict.RETRAIN
 
@@ -133,6 +139,10 @@ def test_rows_that_repeat_a_key_are_breaking(edited) -> None:
 )
 def test_sql_that_does_not_compile_is_breaking(edited, old: str, new: str, said: str) -> None:
     edited.replace(SQL, (old, new))
-    model = only(edited.impact())
+    before = edited.state()
+    done = CliRunner().invoke(app, ["impact", "--days", "3", "--json"])
+    assert edited.state() == before
+    assert done.exit_code == 1
+    model = only(Impact.model_validate_json(done.stdout))
     assert model.verdict is Verdict.BREAKING
     assert said in model.reasons[0]
