@@ -181,7 +181,8 @@ def _ordered(compiled: Mapping[str, Any], unique_id: str) -> list[str]:
     found: list[str] = []
 
     def visit(unique_id: str) -> None:
-        for parent in compiled["nodes"][unique_id]["depends_on"]["nodes"]:
+        # dbt writes them in another order from one process to the next
+        for parent in sorted(compiled["nodes"][unique_id]["depends_on"]["nodes"]):
             if parent not in found:
                 if not _is_stored(compiled, parent):
                     visit(parent)

@@ -74,11 +74,9 @@ def leaking(project: Path) -> None:
     head, tail = edited.split(last)
     path.write_text(head + joins.lstrip("\n") + "\n" + last + tail)
     contract = path.with_suffix(".yml")
-    contract.write_text(
-        contract.read_text().rstrip()
-        + "".join(f"\n      - {{name: {name}, data_type: bigint}}" for name in LEAKS)
-        + "\n"
-    )
+    declared, tests = contract.read_text().split("\nunit_tests:")
+    added = "".join(f"\n      - {{name: {name}, data_type: bigint}}" for name in LEAKS)
+    contract.write_text(f"{declared.rstrip()}{added}\n\nunit_tests:{tests}")
 
 
 def passed(shop: Any) -> Settings:

@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import mlflow
 import pytest
@@ -153,23 +155,29 @@ def load(lake: Lake, found: list[str]) -> date:
     return lake.rows("select max(day) as day from ledger.deliveries")[0]["day"]
 
 
+@contextmanager
+def installed(home: Path, project: Path) -> Iterator[Settings]:
+    """The settings of a home; the environment and MLflow's address are restored afterwards."""
+    uri = mlflow.get_tracking_uri()
+    named = {"LEEWAY_HOME": str(home), "DBT_PROJECT_DIR": str(project)}
+    settings.cache_clear()
+    with patch.dict(os.environ, named):  # all of it: settings() adds to it
+        yield settings()
+    settings.cache_clear()
+    mlflow.set_tracking_uri(uri)
+
+
 @pytest.fixture(scope="session")
-def live(clean_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edited]:
+def live(clean_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Edited:
     """The shop with its champion; made once, and nothing that a test does changes it."""
     place = tmp_path_factory.mktemp("repository")
-    project, uri = small_project(place), mlflow.get_tracking_uri()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEEWAY_HOME", str(place / "home"))
-        patch.setenv("DBT_PROJECT_DIR", str(project))
-        settings.cache_clear()
-        loaded = settings()
+    project = small_project(place)
+    with installed(place / "home", project) as loaded:
         lake = lake_of(loaded)
         last = load(lake, dumps(loaded.home / "landing"))
         build(loaded, last)
         crown(lake, loaded, last)
-        yield Edited(project, loaded, lake)
-    settings.cache_clear()
-    mlflow.set_tracking_uri(uri)
+        return Edited(project, loaded, lake)
 
 
 def build(loaded: Settings, last: date) -> None:
@@ -202,6 +210,7 @@ def crown(lake: Lake, loaded: Settings, last: date) -> None:
 @pytest.fixture
 def edited(live: Edited) -> Iterator[Edited]:
     """The shop with a clean working tree; edits are taken back afterwards."""
-    yield live
+    with installed(live.settings.home, live.project):
+        yield live
     git(live.project, "checkout", "-q", ".")
     git(live.project, "clean", "-fdq")
