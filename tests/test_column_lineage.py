@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import cli_lake
 from cli import app
 from column_lineage import Column, Lineage, lineage_of
 from errors import SetupError
@@ -173,7 +174,10 @@ def say(*arguments: str) -> str:
     return CliRunner().invoke(app, arguments, catch_exceptions=False).output
 
 
-def test_a_raw_column_is_told_down_to_the_models(at_home: None) -> None:
+def test_a_raw_column_is_told_down_to_the_models(
+    at_home: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_lake.out, "width", 200)
     told = say("lineage", "order_lines.price")
     assert "staging.int_order_lines.amount" in told
     assert "features.customer_features.revenue_90d → repeat_purchase (feature)" in told

@@ -4,6 +4,7 @@ The lake has files that came late, changed, were withdrawn and released, all kno
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -156,11 +157,9 @@ def test_a_column_made_of_labels_is_traced_to_the_label_s_day(found: Audit) -> N
         assert all((o.known_from - o.day).days == 14 for o in each.origins)
 
 
-def test_the_command_s_status_says_whether_something_differs(
-    leaky: Any, monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
-    monkeypatch.setenv("LEEWAY_HOME", str(leaky.home))
-    monkeypatch.setenv("DBT_PROJECT_DIR", str(leaky.project))
+def test_the_command_s_status_says_whether_something_differs(leaky: Any, home: Path) -> None:
+    # the fixture `home` gives the environment back
+    os.environ |= {"LEEWAY_HOME": str(leaky.home), "DBT_PROJECT_DIR": str(leaky.project)}
     settings.cache_clear()
     run = CliRunner().invoke(app, ["audit", "repeat_purchase", "--days", "1", "--json"])
     assert run.exit_code == 1, run.output
