@@ -158,6 +158,7 @@ def test_a_column_made_of_labels_is_traced_to_the_label_s_day(found: Audit) -> N
 
 
 def test_the_command_s_status_says_whether_something_differs(leaky: Any, home: Path) -> None:
+    passed(leaky)
     # the fixture `home` gives the environment back
     os.environ |= {"LEEWAY_HOME": str(leaky.home), "DBT_PROJECT_DIR": str(leaky.project)}
     settings.cache_clear()
