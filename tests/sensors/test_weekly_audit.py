@@ -10,8 +10,8 @@ from dagster import (
     asset_check,
 )
 
+from sensors.weekly import asked
 from sensors.weekly_audit import audit_job, weekly_audit
-from sensors.weekly_upkeep import asked
 
 NOW = datetime(2024, 5, 1, 4, 30, tzinfo=UTC)
 

@@ -12,7 +12,8 @@ from dagster import (
 from errors import SetupError
 from launch import LAUNCHER_TAG, held_lock
 from resources.settings import Settings, settings
-from sensors.weekly_upkeep import asked, due, last_success, start, upkeep_job, weekly_upkeep
+from sensors.weekly import asked, due, last_success
+from sensors.weekly_upkeep import start, upkeep_job, weekly_upkeep
 
 NOW = datetime(2024, 5, 1, 3, 30, tzinfo=UTC)
 
@@ -27,7 +28,7 @@ def location(lake, tmp_path) -> Definitions:
 
 
 def test_a_lake_that_was_never_looked_after_is_due() -> None:
-    found = due(None, NOW, going=0)
+    found = due(None, NOW, going=0, name="upkeep")
     assert isinstance(found, RunRequest)
     assert found.run_key == "upkeep:2024-05-01"
 
@@ -35,11 +36,11 @@ def test_a_lake_that_was_never_looked_after_is_due() -> None:
 @pytest.mark.parametrize(("hours", "is_due"), [(24, False), (6 * 24, False), (7 * 24, True)])
 def test_it_is_due_in_the_night_a_week_after_the_last(hours: int, is_due: bool) -> None:
     last = NOW - timedelta(hours=hours) + timedelta(minutes=40)  # it took that long
-    assert isinstance(due(last, NOW, going=0), RunRequest) is is_due
+    assert isinstance(due(last, NOW, going=0, name="upkeep"), RunRequest) is is_due
 
 
 def test_it_waits_a_night_while_other_runs_are_going() -> None:
-    found = due(None, NOW, going=2)
+    found = due(None, NOW, going=2, name="upkeep")
     assert isinstance(found, SkipReason)
     assert found.skip_message == "2 runs are going: tomorrow again"
 
@@ -50,8 +51,8 @@ def test_the_job_works_and_the_schedule_then_waits_a_week(location, instance) ->
     figures = done.get_step_success_events()
     assert figures
     after = datetime.now(UTC) + timedelta(days=1)
-    assert isinstance(asked(instance, after), SkipReason)
-    assert isinstance(asked(instance, after + timedelta(days=6)), RunRequest)
+    assert isinstance(asked(instance, after, "upkeep"), SkipReason)
+    assert isinstance(asked(instance, after + timedelta(days=6), "upkeep"), RunRequest)
 
 
 def test_it_does_not_work_while_a_command_works_in_the_home(location, instance, tmp_path) -> None:
@@ -60,13 +61,13 @@ def test_it_does_not_work_while_a_command_works_in_the_home(location, instance, 
     assert not done.success
     (event,) = done.get_step_failure_events()
     assert "another `leeway run` works in" in event.step_failure_data.error.cause.message
-    assert last_success(instance) is None
+    assert last_success(instance, "upkeep") is None
 
 
 def test_a_run_that_is_going_keeps_the_schedule_waiting(location, instance) -> None:
     job = location.resolve_job_def("upkeep")
     instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
-    assert isinstance(asked(instance, NOW), SkipReason)
+    assert isinstance(asked(instance, NOW, "upkeep"), SkipReason)
 
 
 @pytest.mark.slow
