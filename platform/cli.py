@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -34,6 +35,7 @@ app.add_typer(cli_models.commands)
 app.add_typer(cli_lake.commands)
 app.add_typer(cli_replay.commands)
 out, err = Console(), TERMINAL
+EXPECTED = (LeewayError, ModelError)  # their words are enough
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
@@ -188,7 +190,7 @@ def main() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
         app()
-    except (LeewayError, ModelError) as error:
+    except EXPECTED as error:
         show_error(error)
         sys.exit(1)
 
@@ -197,3 +199,21 @@ def show_error(error: Exception) -> None:
     """Print the kind of an expected error, and its words."""
     err.print(f"[bold red]error[/] {type(error).__name__}", highlight=False)
     err.print(str(error), markup=False, highlight=False)
+
+
+@contextmanager
+def failing_with(status: int) -> Iterator[None]:
+    """Tell an error as every command does, but end with a status of its own, whatever it was.
+
+    For commands whose status 1 says what they have found.
+    """
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except EXPECTED as error:
+        show_error(error)
+        raise typer.Exit(status) from error
+    except Exception as error:
+        traceback.print_exception(error)
+        raise typer.Exit(status) from error

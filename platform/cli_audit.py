@@ -1,7 +1,5 @@
 """`leeway audit`: do stored features and labels hold what was known on their day?"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -20,7 +18,7 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Recompute past days with only what was known on them; status 1 where something differs."""
-    from cli import progress
+    from cli import failing_with, progress
     from cli_models import model_named
     from point_in_time.audit import audit as compare
     from resources.dbt import compiled_manifest
@@ -39,21 +37,3 @@ def audit(
         show_audit(out, found)
     if not found.is_clean:
         raise typer.Exit(DIFFERS)
-
-
-@contextmanager
-def failing_with(status: int) -> Iterator[None]:
-    """Tell an expected error as every command does, but end with a status of its own."""
-    from cli import show_error
-    from errors import LeewayError
-
-    try:
-        yield
-    except LeewayError as error:
-        show_error(error)
-        raise typer.Exit(status) from error
-    except Exception as error:  # status 1 would say that something differs
-        import traceback
-
-        traceback.print_exception(error)
-        raise typer.Exit(status) from error

@@ -5,7 +5,7 @@ computed from columns; rows are chosen by columns, those in `where`, `join`, `gr
 and `qualify`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot.errors import SqlglotError
 
 from column_sources import Sources, read_columns
-from declared_values import meta_of
+from declared_values import meta_of, table_of
 
 INGESTED = ("_day", "_delivery", "_line")  # columns that every raw table gets
 Stored = Mapping[tuple[str, str], Iterable[str]]  # columns by (schema, table)
@@ -62,21 +62,20 @@ class Lineage:
 
     def computed_from(self, column: Column) -> list[Column]:
         """Return a column and every column whose value it is computed from, nearest first."""
-        return _walk(self.values, column)
+        return _walk(lambda each: self.values.get(each, ()), column)
 
     def computed_with(self, column: Column) -> list[Column]:
         """Return a column and every column that is computed from it, nearest first."""
-        return _walk(self.readers, column)
+        return _walk(lambda each: self.readers.get(each, ()), column)
 
     def touched(self, column: Column) -> list[Column]:
         """Return a column and every one that it changes by its value or by the rows it chooses."""
-        found = [column]
-        for each in found:  # grows while it is walked
-            rows = (Column(n, c) for n in self.chosen.get(each, ()) for c in self.columns[n])
-            known = set(found)
-            found += [c for c in dict.fromkeys((*self.readers.get(each, ()), *rows))
-                      if c not in known]  # fmt: skip
-        return found
+        return _walk(self._touching, column)
+
+    def _touching(self, column: Column) -> Iterator[Column]:
+        yield from self.readers.get(column, ())
+        for node in self.chosen.get(column, ()):
+            yield from (Column(node, name) for name in self.columns[node])
 
 
 def lineage_of(compiled: Mapping[str, Any], stored: Stored) -> Lineage:
@@ -126,21 +125,19 @@ def _ordered(compiled: Mapping[str, Any]) -> list[str]:
 
 def _known(node: Mapping[str, Any], stored: Stored) -> tuple[str, ...]:
     """The columns that the lake has, else those that the yml names and ingestion adds."""
-    table = (node["schema"], node.get("identifier") or node.get("alias") or node["name"])
     added = INGESTED if "ingest" in meta_of(node) else ()
-    return tuple(name.lower() for name in stored.get(table) or (*node["columns"], *added))
+    return tuple(name.lower() for name in stored.get(table_of(node)) or (*node["columns"], *added))
 
 
 def _columns(found: Sources) -> tuple[Column, ...]:
     return tuple(Column(node, name) for node, name in sorted(found))
 
 
-def _walk(steps: Mapping[Column, tuple[Column, ...]], start: Column) -> list[Column]:
-    found = {start: None}
-    queue = [start]
+def _walk(following: Callable[[Column], Iterable[Column]], start: Column) -> list[Column]:
+    """Return a column and all that follows it, each once, nearest first."""
+    found, queue = {start}, [start]
     for column in queue:  # grows while it is walked
-        for each in steps.get(column, ()):
-            if each not in found:
-                found[each] = None
-                queue.append(each)
+        new = [each for each in dict.fromkeys(following(column)) if each not in found]
+        found.update(new)
+        queue += new
     return queue

@@ -82,6 +82,17 @@ def upstream(manifest: Mapping[str, Any], unique_id: str, kind: str = "") -> tup
     return tuple(lineage[1:])
 
 
+def exposure_of(manifest: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """Return the exposure that declares a model."""
+    return next(e for e in manifest["exposures"].values() if e["name"] == model)
+
+
+def table_id(manifest: Mapping[str, Any], model: str, table: str) -> str:
+    """Return dbt's id of a table that a model is declared over."""
+    nodes, parents = manifest["nodes"], exposure_of(manifest, model)["depends_on"]["nodes"]
+    return next(str(i) for i in parents if i in nodes and nodes[i]["name"] == table)
+
+
 def lineage_checksum(manifest: Mapping[str, Any], unique_id: str) -> str:
     """Return one hash for all the SQL that makes a table: its model's and that of those upstream.
 

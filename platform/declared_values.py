@@ -16,6 +16,21 @@ def meta_of(node: Mapping[str, Any]) -> dict[str, Any]:
     return (node.get("config") or {}).get("meta") or node.get("meta") or {}
 
 
+def yml_of(node: Mapping[str, Any]) -> str | None:
+    """Return the yml file that documents a model, or None."""
+    return (node.get("patch_path") or "").partition("://")[2] or None
+
+
+def declared_in(node: Mapping[str, Any]) -> str:
+    """Return the file in which a node's columns and tests are declared, or would be."""
+    return yml_of(node) or str(node["original_file_path"])
+
+
+def table_of(node: Mapping[str, Any]) -> tuple[str, str]:
+    """Return schema and name of a node's table or view in the lake."""
+    return node["schema"], node.get("identifier") or node.get("alias") or node["name"]
+
+
 def parse(kind: type[T], values: Any, file: str, prefix: str) -> T:
     """Return the values as `kind`; raises DeclarationError at the first that does not fit."""
     try:

@@ -13,7 +13,14 @@ from typing import Any
 import duckdb
 
 from errors import QueryError, SetupError
-from resources.lake import EXTENSIONS, UNSAFE_OPTIMIZER, install_extension, literal, patiently, told
+from resources.lake import (
+    UNSAFE_OPTIMIZER,
+    extensions_of,
+    install_extension,
+    literal,
+    patiently,
+    told,
+)
 from resources.settings import Settings
 
 SEARCHED = (
@@ -44,13 +51,11 @@ def statements(settings: Settings) -> list[str]:
 
     A Postgres catalog's password is libpq's to know (PGPASSWORD, PGPASSFILE); it is not in here.
     """
-    kind = settings.lake_catalog.split(":", 1)[0]
     options = ["read_only", f"data_path {literal(settings.lake_data)}", "override_data_path true"]
-    if kind == "sqlite":
+    if settings.lake_catalog.startswith("sqlite:"):
         options.append("meta_busy_timeout 30000")
-    extensions = ("ducklake", EXTENSIONS[kind])
     return [
-        *(f"install {name}; load {name};" for name in extensions),
+        *(f"install {name}; load {name};" for name in extensions_of(settings.lake_catalog)),
         f"set disabled_optimizers = {literal(UNSAFE_OPTIMIZER)};",
         f"attach {literal('ducklake:' + settings.lake_catalog)} as lake ({', '.join(options)});",
         "use lake;",
@@ -65,16 +70,12 @@ def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises SetupError where there is no lake, QueryError for what is asked and cannot be.
     """
     kind, _, place = settings.lake_catalog.partition(":")
-    if kind not in EXTENSIONS:
-        raise SetupError(
-            f"LEEWAY_LAKE_CATALOG is of kind {kind!r}: start it with sqlite: or postgres:"
-        )
+    for name in extensions_of(settings.lake_catalog):
+        install_extension(name)
     if kind == "sqlite" and not Path(place).exists():
         raise SetupError(
             f"there is no lake yet: no {place}. `leeway run` makes it; LEEWAY_HOME says where"
         )
-    for name in ("ducklake", EXTENSIONS[kind]):
-        install_extension(name)
     with duckdb.connect(config={"threads": settings.threads}) as connection:
         try:
             patiently(lambda: _open(connection, settings))

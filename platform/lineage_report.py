@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from column_lineage import Column, Lineage
 from declaration import Declaration, MlModel, choose
+from declared_values import table_of
 from errors import SetupError
 from lifecycle.used_columns import UsedColumns
 
@@ -71,8 +72,7 @@ class Names:
     def node(self, unique_id: str) -> str:
         """Return a node's name."""
         node = self.nodes[unique_id]
-        table = node.get("identifier") or node.get("alias") or node["name"]
-        return f"{node['schema']}.{table}" if node.get("relation_name") else node["name"]
+        return ".".join(table_of(node)) if node.get("relation_name") else node["name"]
 
     def column(self, column: Column) -> str:
         """Return a column with its node's name."""

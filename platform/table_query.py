@@ -5,7 +5,7 @@ version of the SQL, next to the tables that models read.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
@@ -115,12 +115,25 @@ class TableQuery(BaseModel):
         Raises SqlError with the file whose SQL is wrong.
         """
         query = self.prepared(connection, first, last, instead)
-        columns = ", ".join(
+        with blaming(self.file):
+            answer = connection.execute(f"select {self._declared} from ({query}) order by all")
+            return answer.to_arrow_table()
+
+    def stored(self, connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> pa.Table:
+        """Return the rows of days as the lake has them, like `rows`, whatever SQL has made them."""
+        answer = connection.execute(
+            f"""select {self._declared} from {self.relation}
+            where {quoted(self.day)} in (select unnest(?)) order by all""",
+            [list(days)],
+        )
+        return answer.to_arrow_table()
+
+    @property
+    def _declared(self) -> str:
+        """The columns in declared order and types, as SQL selects them."""
+        return ", ".join(
             f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in self.columns.items()
         )
-        with blaming(self.file):
-            answer = connection.execute(f"select {columns} from ({query}) order by all")
-            return answer.to_arrow_table()
 
     def types(
         self,

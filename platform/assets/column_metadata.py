@@ -5,7 +5,9 @@ newest, and the lineage of fifty columns on every day of a year would fill Dagst
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,15 @@ from dagster._core.definitions.metadata import TableMetadataSet
 from column_lineage import Stored, reason
 from column_sources import Read, read_columns
 from declaration import MlModel
+from declared_values import table_of
 from lifecycle.predictions import predicted
 from lifecycle.used_columns import last_watched
 from resources.lake import Lake, columns_of
 
 logger = logging.getLogger("leeway")
 Node = Mapping[str, Any]
+Parent = tuple[str, str, tuple[str, ...]]
+DATE = re.compile(r"'\d{4}-\d\d-\d\d'")  # the days of a run, from which no column comes
 
 
 def column_metadata(
@@ -68,13 +73,26 @@ def prediction_metadata(model: MlModel) -> dict[str, Any]:
 
 def _read(manifest: Mapping[str, Any], node: Node, compiled: Path, stored: Stored) -> Read | None:
     path = compiled / node["package_name"] / node["original_file_path"]
-    parents = {each["unique_id"]: each for each in _stored_parents(manifest, node)}
-    columns = {unique_id: list(stored.get(_table(each), ())) for unique_id, each in parents.items()}
+    parents = frozenset(
+        (each["unique_id"], each["relation_name"], tuple(stored.get(table_of(each), ())))
+        for each in _stored_parents(manifest, node)
+    )
     try:
-        return read_columns({**node, "compiled_code": path.read_text()}, parents, columns)
+        return _followed(DATE.sub("'1000-01-01'", path.read_text()), node.get("language"), parents)
     except Exception as error:  # sqlglot raises all kinds of them where SQL is beyond it
         logger.warning("%s: no column lineage: %s", node["original_file_path"], reason(error))
         return None
+
+
+@lru_cache(maxsize=128)
+def _followed(sql: str, language: str, parents: frozenset[Parent]) -> Read:
+    """Follow SQL with any days; a history builds it again month by month.
+
+    parents: id, relation and columns of what it reads.
+    """
+    nodes = {unique_id: {"relation_name": relation} for unique_id, relation, _ in parents}
+    columns = {unique_id: names for unique_id, _, names in parents}
+    return read_columns({"compiled_code": sql, "language": language}, nodes, columns)
 
 
 def _stored_parents(manifest: Mapping[str, Any], node: Node) -> Iterator[Node]:
@@ -118,10 +136,6 @@ def _schema(
     return TableSchema(
         [
             TableColumn(name, kind, told.get(name.lower()) or None, tags=tags.get(name))
-            for name, kind in stored.get(_table(node), {}).items()
+            for name, kind in stored.get(table_of(node), {}).items()
         ]
     )
-
-
-def _table(node: Node) -> tuple[str, str]:
-    return node["schema"], node.get("identifier") or node.get("alias") or node["name"]

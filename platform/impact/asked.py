@@ -80,10 +80,7 @@ def is_daily(view: View, query: TableQuery) -> bool:
 def stored(
     connection: duckdb.DuckDBPyConnection, query: TableQuery, days: Sequence[date]
 ) -> pa.Table | None:
-    """Return the rows of the lake, where every day is there as this SQL made it; else None.
-
-    Their columns are those that are declared, in that order.
-    """
+    """Return the rows of the lake, where every day is there as this SQL made it; else None."""
     made = connection.execute(
         """select count(*) from ledger.partitions
         where table_name = ? and checksum = ? and day in (select unnest(?))""",
@@ -91,9 +88,4 @@ def stored(
     ).fetchone()
     if not made or made[0] < len(days):
         return None
-    columns = ", ".join(map(quoted, query.columns))
-    return connection.execute(
-        f"""select {columns} from {query.relation} where {quoted(query.day)} in (select unnest(?))
-        order by {quoted(query.day)}, {columns}""",
-        [list(days)],
-    ).to_arrow_table()
+    return query.stored(connection, days)

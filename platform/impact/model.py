@@ -6,7 +6,9 @@ from datetime import date
 
 import pyarrow as pa
 
+import ledger
 from declaration import MlModel
+from declared import table_id
 from impact import leaks
 from impact.asked import Asked
 from impact.challenger import (
@@ -17,9 +19,9 @@ from impact.challenger import (
     unlearnable,
     with_label,
 )
-from impact.changes import Changes, Manifest
+from impact.changes import Changes
 from impact.report import ChallengerImpact, ChampionImpact, Leak, ModelImpact, TableImpact
-from impact.scored import champion_impact, live, unable
+from impact.scored import champion_impact, unable
 from impact.tables import Table, table_impact
 from impact.verdict import judge
 from lifecycle.guard import types_of
@@ -53,7 +55,7 @@ def model_impact(at: Sampled, before: MlModel, after: MlModel) -> ModelImpact:
     at.tell(f"{before.name}: rows of {len(at.days)} days by old and new SQL")
     features, label = _tables(at, before, after)
     used = _used(features.impact, before, after), _label_only(label.impact, before, after)
-    version = live(at.lake, before)
+    version = ledger.champion_on(at.lake, before.name, date.max)
     champion, learned = None, Learned(None, (), ())
     differs = not all(table.is_same for table in used) or before.features != after.features
     if differs and features.new is not None:
@@ -87,8 +89,8 @@ def _tables(at: Sampled, before: MlModel, after: MlModel) -> tuple[Table, Table]
             at.asked,
             at.changes,
             (
-                table_id(at.changes.old, before, then.table),
-                table_id(at.changes.new, after, now.table),
+                table_id(at.changes.old, before.name, then.table),
+                table_id(at.changes.new, after.name, now.table),
             ),
             at.days,
             keys,
@@ -96,15 +98,6 @@ def _tables(at: Sampled, before: MlModel, after: MlModel) -> tuple[Table, Table]
         for then, now in pairs
     ]
     return found[0], found[1]
-
-
-def table_id(manifest: Manifest, model: MlModel, table: str) -> str:
-    """Return dbt's id of a table that a model is declared over."""
-    exposures = manifest["exposures"].values()
-    parents = next(e for e in exposures if e["name"] == model.name)["depends_on"]["nodes"]
-    return next(
-        i for i in parents if i in manifest["nodes"] and manifest["nodes"][i]["name"] == table
-    )
 
 
 def _champion(

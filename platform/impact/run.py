@@ -12,14 +12,15 @@ from time import perf_counter
 from filelock import FileLock, Timeout
 
 from declaration import MlModel
-from declared import declared
+from declared import declared, exposure_of, table_id
 from errors import DeclarationError, SetupError
+from examples import exists
 from impact.asked import Asked, opened
 from impact.base import base_of
 from impact.changes import Changes, changes
-from impact.model import Sampled, model_impact, table_id
+from impact.model import Sampled, model_impact
 from impact.report import Impact, ModelImpact, Verdict
-from impact.sample import DAYS, sampled
+from impact.sample import sampled
 from resources.lake import Lake, lake_of
 from resources.registry import registry_of
 from resources.settings import Settings
@@ -28,11 +29,11 @@ Tell = Callable[[str], None]
 
 
 def impact(
-    settings: Settings, reference: str | None = None, days: int = DAYS, tell: Tell = lambda _: None
+    settings: Settings, days: int, reference: str | None = None, tell: Tell = lambda _: None
 ) -> Impact:
     """Compare the working tree of the dbt project with a commit, on rows of the lake.
 
-    reference: the commit, by default where the branch has left `main`. days: sampled at most. The
+    days: sampled at most. reference: the commit, by default where the branch has left `main`. The
     lake, MLflow and git are only read. Raises SetupError outside git, without a lake, or where the
     base does not compile; NoEvidenceError where nothing has been built yet.
     """
@@ -82,10 +83,7 @@ def require_lake(lake: Lake, settings: Settings) -> None:
             f"there is no lake at {where}: set LEEWAY_HOME (or LEEWAY_LAKE_CATALOG) to the "
             "installation whose rows the change is to be tried on"
         )
-    known = lake.rows(
-        """select 1 from information_schema.tables where table_catalog = 'lake'
-        and table_schema = 'ledger' and table_name = 'deliveries'"""
-    )
+    known = exists(lake, "ledger", "deliveries")
     if not known or not lake.rows("select 1 from ledger.deliveries limit 1"):
         raise SetupError(
             f"the lake of {settings.home} has no deliveries: load days first (`leeway run`)"
@@ -126,17 +124,12 @@ def concerned(found: Changes, model: MlModel) -> bool:
     """Whether something that differs reaches a model: its exposure, its tables, or their tests."""
     assert found.new is not None
     names = (model.features.table, model.label.table)
-    tables = {table_id(found.old, model, name) for name in names}
+    tables = {table_id(found.old, model.name, name) for name in names}
     reached = {*found.modified, *found.reached}
     tests = (found.new["nodes"].get(i, {}) for i in found.modified if i.startswith("test."))
     tested = {parent for test in tests for parent in test.get("depends_on", {}).get("nodes", ())}
-    return bool(reached & {*tables, exposure_of(found, model)} or tested & tables)
-
-
-def exposure_of(found: Changes, model: MlModel) -> str:
-    """Return dbt's id of a model's exposure."""
-    exposures = found.old["exposures"].values()
-    return next(e["unique_id"] for e in exposures if e["name"] == model.name)
+    exposure = exposure_of(found.old, model.name)["unique_id"]
+    return bool(reached & {*tables, exposure} or tested & tables)
 
 
 def _broken(model: MlModel, why: str) -> ModelImpact:

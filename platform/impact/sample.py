@@ -9,9 +9,6 @@ from declaration import MlModel
 from errors import NoEvidenceError
 from ml.recipes import strided
 
-# On a real shop of two years a year of weekly days, 100,000 rows, takes about two minutes.
-DAYS = 52
-
 
 def sampled(connection: duckdb.DuckDBPyConnection, model: MlModel, days: int) -> tuple[date, ...]:
     """Return the newest matured days that have features and labels, as far apart as training's.

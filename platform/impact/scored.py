@@ -9,17 +9,10 @@ from declaration import MlModel
 from impact.report import ChampionImpact
 from lifecycle import guard
 from lifecycle.candidate import manifest_of
-from lifecycle.champions import history_of
 from lifecycle.loaded import fitted_of
 from ml.task import Floats, Task
 from resources.lake import Lake
 from resources.registry import Registry
-
-
-def live(lake: Lake, model: MlModel) -> int | None:
-    """Return the version that is in force, None before the first."""
-    rows = history_of(lake, model.name)
-    return rows[-1]["version"] if rows else None
 
 
 def unable(

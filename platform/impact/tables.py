@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from declared import upstream
+from declared_values import declared_in
 from errors import SetupError, SqlError
 from impact import checks
 from impact.asked import Asked, stored
@@ -102,8 +103,7 @@ def _compared(
     node: Mapping[str, Any],
 ) -> Table:
     given = asked.types(query, days[-1])
-    declared_in = node["patch_path"].split("://")[-1] if node.get("patch_path") else query.file
-    faults = list(checks.contract(query, given, declared_in))
+    faults = list(checks.contract(query, given, declared_in(node)))
     if gone := [key for key in keys if key not in given]:
         faults.append(f"the key column {', '.join(gone)} is gone")
         impact = TableImpact(

@@ -22,8 +22,7 @@ def learned_by(lake: Lake, model: MlModel, version: int | None) -> str | None:
 
 def is_moved(lake: Lake, model: MlModel, manifest: Mapping[str, Any]) -> bool:
     """Return whether the candidates of a training set know other features than their champion."""
-    known = learned_by(lake, model, manifest["champion"])
-    return known is not None and known != manifest["dbt"][model.features.table]
+    return _other(lake, model, manifest) is not None
 
 
 def comparable(
@@ -34,17 +33,23 @@ def comparable(
     Rows that only one version of the features has are left out: another grain, other entities.
     Where the champion's SQL is not kept, both are the test rows.
     """
-    if not is_moved(lake, model, manifest):
+    other = _other(lake, model, manifest)
+    if other is None:
         return test, test
     days: list[date] = sorted(set(test[model.time].to_pylist()))
-    known = learned_by(lake, model, manifest["champion"])
-    own = own_features(lake, model, days, str(known))
+    own = own_features(lake, model, days, other)
     if own.foreign:
         return test, test
     rows = own.rows(lake)
     mine, theirs = Keys.of(rows, columns).pairs(), Keys.of(test, columns).pairs()
     both = set(mine) & set(theirs)
     return _among(test, theirs, both), _among(rows, mine, both)
+
+
+def _other(lake: Lake, model: MlModel, manifest: Mapping[str, Any]) -> str | None:
+    """The checksum of the champion's features, None where the candidates know the same."""
+    known = learned_by(lake, model, manifest["champion"])
+    return None if known == manifest["dbt"][model.features.table] else known
 
 
 def _among(rows: pa.Table, keys: list[tuple[str, Any]], wanted: set[tuple[str, Any]]) -> pa.Table:

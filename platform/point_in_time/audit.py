@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from declaration import MlModel
+from declared import table_id
 from errors import NoEvidenceError
 from point_in_time.compare import KNOWN, RECOMPUTED, STORED, Cell, compare, values
 from point_in_time.findings import Audit, DayAudit, Finding, TableAudit
@@ -44,7 +45,7 @@ def audit(
     by the present SQL and passed its tests.
     """
     tables = dict.fromkeys((model.features.table, model.label.table))
-    queries = [TableQuery.of(compiled, table_id(compiled, name)) for name in tables]
+    queries = [TableQuery.of(compiled, table_id(compiled, model.name, name)) for name in tables]
     found = []
     with lake.connect(lake.snapshot()) as connection:
         for query in queries:
@@ -72,15 +73,6 @@ def audit(
     return Audit(model=model.name, entity=model.entity, seed=seed, tables=found)
 
 
-def table_id(compiled: Mapping[str, Any], name: str) -> str:
-    """Return dbt's id of a model."""
-    return next(
-        str(unique_id)
-        for unique_id, node in compiled["nodes"].items()
-        if node["resource_type"] == "model" and node["name"] == name
-    )
-
-
 @dataclass
 class _Auditor:
     """Audits days of one table; `left` is how many queries may still look for origins."""
@@ -97,7 +89,7 @@ class _Auditor:
         known = self.query.rows(self.connection, day, day, then)
         versions = {
             KNOWN: known,
-            STORED: stored(self.connection, self.query, day),
+            STORED: self.query.stored(self.connection, [day]),
             RECOMPUTED: backfilled(self.connection, self.query, day, {}),
         }
         counts, cells = compare(versions, self.entity, examples=1)
@@ -135,16 +127,6 @@ class _Auditor:
         changed = (relation, DELIVERIES) if raw else (relation,)
         more = self.known(later)
         return {**self.known(day), **{name: more[name] for name in changed}}
-
-
-def stored(connection: duckdb.DuckDBPyConnection, query: TableQuery, day: date) -> pa.Table:
-    """Return a day's rows as the lake has them."""
-    columns = ", ".join(
-        f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in query.columns.items()
-    )
-    return connection.execute(
-        f"select {columns} from {query.relation} where {quoted(query.day)} = date '{day}'"
-    ).to_arrow_table()
 
 
 def backfilled(

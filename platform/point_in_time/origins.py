@@ -109,25 +109,23 @@ def origins_between(
     """
     found = {}
     for read in query.reads:
+        its_rows = None
+        if column in columns(connection, read.relation):
+            its_rows = f"{quoted(column)}::varchar = {literal(entity)}"
         if read.is_ingested:
-            found[read.relation] = _deliveries(connection, read, column, entity, days)
+            found[read.relation] = _deliveries(connection, read, its_rows, days)
         elif read.day and read.relation != DELIVERIES:
-            found[read.relation] = _days(connection, read, column, entity, days)
+            found[read.relation] = _days(connection, read, its_rows, days)
     return {relation: origins for relation, origins in found.items() if origins}
 
 
 def _deliveries(
     connection: duckdb.DuckDBPyConnection,
     read: Read,
-    column: str,
-    entity: str,
+    its_rows: str | None,
     days: tuple[date, date],
 ) -> list[Origin]:
-    having = ""
-    if column in columns(connection, read.relation):
-        having = f"""and day in (
-            select _day from {read.relation} where {quoted(column)}::varchar = {literal(entity)}
-        )"""
+    having = f"and day in (select _day from {read.relation} where {its_rows})" if its_rows else ""
     rows = connection.execute(
         f"""select day, delivery, known_from from {DELIVERIES}
         where table_name = ? and status <> 'held' and known_from > ? and known_from <= ? {having}
@@ -140,13 +138,10 @@ def _deliveries(
 def _days(
     connection: duckdb.DuckDBPyConnection,
     read: Read,
-    column: str,
-    entity: str,
+    its_rows: str | None,
     days: tuple[date, date],
 ) -> list[Origin]:
-    having = ""
-    if column in columns(connection, read.relation):
-        having = f"and {quoted(column)}::varchar = {literal(entity)}"
+    having = f"and {its_rows}" if its_rows else ""
     day = f"{quoted(read.day or '')}::date"
     rows = connection.execute(
         f"""select distinct {day} from {read.relation}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from declared_values import meta_of
-from project_structure.project import Node, Project, Violation, yml_of
+from declared_values import declared_in, meta_of
+from project_structure.project import Node, Project, Violation
 
 SHARED = 3  # tables with a column of one name: from here on it is described in one place
 
@@ -15,7 +15,7 @@ def tables(project: Project) -> Iterator[Violation]:
         if not (node.get("description") or "").strip():
             fix = "say what a row is and what it is for"
             fix = "say what it predicts" if node["resource_type"] == "exposure" else fix
-            yield Violation(_file(node), "description", f"{node['name']} has none", fix)
+            yield Violation(declared_in(node), "description", f"{node['name']} has none", fix)
 
 
 def columns(project: Project) -> Iterator[Violation]:
@@ -30,13 +30,16 @@ def columns(project: Project) -> Iterator[Violation]:
             if not (documented.get(name, {}).get("description") or "").strip():
                 fix = "describe it: what it is, its unit, when it is null"
                 yield Violation(
-                    _file(node), "description", f"column {name} of {node['name']} has none", fix
+                    declared_in(node),
+                    "description",
+                    f"column {name} of {node['name']} has none",
+                    fix,
                 )
         for name in documented if is_read else ():
             if name not in given:
                 fix = "take it out of the yml, or into the SQL"
                 yield Violation(
-                    _file(node), "description", f"{node['name']} gives no column {name}", fix
+                    declared_in(node), "description", f"{node['name']} gives no column {name}", fix
                 )
 
 
@@ -52,7 +55,7 @@ def shared(project: Project) -> Iterator[Violation]:
                 if not column.get("doc_blocks"):
                     what = f"{node['name']} describes {name}, which {len(described)} tables have"
                     fix = "write {% docs %} once and {{ doc('" + name + "') }} here"
-                    yield Violation(_file(node), "shared column", what, fix)
+                    yield Violation(declared_in(node), "shared column", what, fix)
 
 
 def owners(project: Project) -> Iterator[Violation]:
@@ -68,7 +71,7 @@ def owners(project: Project) -> Iterator[Violation]:
         owner = meta_of(node).get("owner") if is_source else node["owner"]
         if not _reachable(owner or {}):
             fix = f"set {'config.meta.owner' if is_source else 'owner'}: {{name: ..., email: ...}}"
-            yield Violation(_file(node), "owner", f"{node['name']} has none", fix)
+            yield Violation(declared_in(node), "owner", f"{node['name']} has none", fix)
 
 
 def freshness(project: Project) -> Iterator[Violation]:
@@ -81,12 +84,8 @@ def freshness(project: Project) -> Iterator[Violation]:
         loaded = node.get("loaded_at_field") or node.get("loaded_at_query")
         if "ingest" in meta_of(node) and not (is_limited and loaded):
             fix = "set config.freshness and config.loaded_at_query (docs/analyst.md)"
-            yield Violation(_file(node), "freshness", f"{node['name']} may stop unseen", fix)
+            yield Violation(declared_in(node), "freshness", f"{node['name']} may stop unseen", fix)
 
 
 def _reachable(owner: Mapping[str, Any]) -> bool:
     return bool(owner.get("email"))
-
-
-def _file(node: Node) -> str:
-    return yml_of(node) or node["original_file_path"]

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from project_structure.project import Project, Violation, layer_of, yml_of
+from declared_values import yml_of
+from project_structure.project import Project, Violation, layer_of
 
 SNAKE = re.compile(r"[a-z_][a-z0-9_]*")
 GRAIN = re.compile(r"\A(?:version: 2\s+)?# Grain: \S")

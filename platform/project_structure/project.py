@@ -81,11 +81,6 @@ def layer_of(node: Node) -> str | None:
     return next((layer for layer in LAYERS if layer in parts[:-1]), None)
 
 
-def yml_of(node: Node) -> str | None:
-    """Return the yml that documents a model, or None."""
-    return (node.get("patch_path") or "").partition("://")[2] or None
-
-
 def compiled_project(root: Path) -> Project:
     """Compile a dbt project against an empty lake, which is gone afterwards.
 

@@ -6,6 +6,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from column_sources import own_query
+from declared_values import declared_in
 from project_structure.project import Node, Project, Violation
 
 TABLES = ("table", "incremental")
@@ -21,11 +22,15 @@ def grain(project: Project) -> Iterator[Violation]:
         columns = " and ".join(declared) or "its key"
         if not tested or (declared and set(declared) not in tested):
             fix = "add the data test unique_combination over them (unique for one column)"
-            yield Violation(_yml(node), "grain test", f"{columns} are not tested to be unique", fix)
+            yield Violation(
+                declared_in(node), "grain test", f"{columns} are not tested to be unique", fix
+            )
         for column in declared or sorted(next(iter(tested), ())):
             if not _not_null(project, node, column):
                 fix = "add the data test or the constraint not_null"
-                yield Violation(_yml(node), "grain test", f"{column} of the key may be null", fix)
+                yield Violation(
+                    declared_in(node), "grain test", f"{column} of the key may be null", fix
+                )
 
 
 def contracts(project: Project) -> Iterator[Violation]:
@@ -34,11 +39,11 @@ def contracts(project: Project) -> Iterator[Violation]:
         config = node["config"]
         if not config["contract"]["enforced"]:
             fix = "set config.contract.enforced, and every column's data_type"
-            yield Violation(_yml(node), "contract", "its columns are no contract", fix)
+            yield Violation(declared_in(node), "contract", "its columns are no contract", fix)
         day = config.get("event_time")
         if config["materialized"] == "incremental" and day not in node["columns"]:
             fix = "set config.event_time to the column of the day"
-            yield Violation(_yml(node), "contract", f"event_time is {day!r}, no column", fix)
+            yield Violation(declared_in(node), "contract", f"event_time is {day!r}, no column", fix)
 
 
 def unit_tests(project: Project) -> Iterator[Violation]:
@@ -52,7 +57,7 @@ def unit_tests(project: Project) -> Iterator[Violation]:
     for node in project.models:
         if node["unique_id"] not in tested and _has_logic(node):
             fix = "add a unit test whose rows take every branch"
-            yield Violation(_yml(node), "unit test", f"no unit test of {node['name']}", fix)
+            yield Violation(declared_in(node), "unit test", f"no unit test of {node['name']}", fix)
 
 
 def _tables(project: Project) -> Iterator[Node]:
@@ -98,7 +103,3 @@ def _has_logic(node: Node) -> bool:
         return own_query(node).find(*LOGIC) is not None
     except SqlglotError:
         return True
-
-
-def _yml(node: Node) -> str:
-    return (node.get("patch_path") or "").partition("://")[2] or node["original_file_path"]

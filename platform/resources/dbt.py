@@ -14,7 +14,7 @@ from typing import Any
 from dagster_dbt import DbtCliResource, DbtProject
 
 from errors import SetupError
-from resources.lake import EXTENSIONS, install_extension
+from resources.lake import extensions_of, install_extension
 from resources.settings import CHECKOUT, Settings
 
 logger = logging.getLogger("leeway")
@@ -54,7 +54,7 @@ def dbt_resource(settings: Settings) -> DbtCliResource:
 
 def install_extensions(settings: Settings) -> None:
     """Install what dbt loads to attach the lake: from wheels, offline."""
-    for name in ("ducklake", EXTENSIONS[settings.lake_catalog.split(":", 1)[0]]):
+    for name in extensions_of(settings.lake_catalog):
         install_extension(name)
 
 

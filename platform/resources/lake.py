@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
-import pyarrow as pa
 from dagster import ConfigurableResource
 from tenacity import (
     RetryError,
@@ -20,6 +19,9 @@ from tenacity import (
 from errors import LakeBusyError, LeewayError, SetupError
 from resources.room import shortage
 from resources.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 SCHEMAS = ("raw", "quarantine", "staging", "features", "ml", "ledger")
@@ -93,6 +95,16 @@ def install_extension(name: str) -> None:
     import_extension(name)
 
 
+def extensions_of(catalog: str) -> tuple[str, str]:
+    """Return the extensions that open a catalog; raises SetupError where its kind is not known."""
+    kind = catalog.split(":", 1)[0]
+    if kind not in EXTENSIONS:
+        raise SetupError(
+            f"LEEWAY_LAKE_CATALOG is of kind {kind!r}: start it with 'sqlite:' or 'postgres:'"
+        )
+    return "ducklake", EXTENSIONS[kind]
+
+
 def patiently(work: Callable[[], T]) -> T:
     """Return what `work` returns, trying again while other writers hold the catalog.
 
@@ -131,18 +143,14 @@ def attach(
 
     Raises SetupError where the catalog is of a kind that is not known.
     """
-    kind = catalog.split(":", 1)[0]
-    if kind not in EXTENSIONS:
-        raise SetupError(
-            f"LEEWAY_LAKE_CATALOG is of kind {kind!r}: start it with 'sqlite:' or 'postgres:'"
-        )
+    extensions = extensions_of(catalog)
     connection = duckdb.connect(config={"threads": threads})
     connection.execute(f"set disabled_optimizers = '{UNSAFE_OPTIMIZER}'")
-    for name in ("ducklake", EXTENSIONS[kind]):
+    for name in extensions:
         install_extension(name)
         connection.load_extension(name)
     options = [f"DATA_PATH {literal(data)}"]
-    if kind == "sqlite":
+    if catalog.startswith("sqlite:"):
         options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
     if snapshot is not None:
         options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
@@ -194,7 +202,7 @@ class Lake(ConfigurableResource):
 
     def read(
         self, query: str, parameters: list | dict | None = None, snapshot: int | None = None
-    ) -> pa.Table:
+    ) -> "pa.Table":
         """Return a query's rows as Arrow; say `order by` wherever the order matters."""
         with self.connect(snapshot) as connection:
             return connection.execute(query, parameters).to_arrow_table()
