@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,10 +20,10 @@ import cli_impact
 import cli_lake
 import cli_models
 import cli_replay
-from errors import LeewayError, SetupError
+import cli_simulate
+from errors import LeewayError
 from ml.errors import ModelError
 from ml.progress import TERMINAL
-from simulation.run import Summary
 from simulation.shop import Drift
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -34,46 +33,12 @@ app.add_typer(cli_impact.commands)
 app.add_typer(cli_models.commands)
 app.add_typer(cli_lake.commands)
 app.add_typer(cli_replay.commands)
+app.add_typer(cli_simulate.commands)
 out, err = Console(), TERMINAL
 EXPECTED = (LeewayError, ModelError)  # their words are enough
 NOISY = ("alembic", "mlflow", "dagster", "py4j", "evidently", "dbt_views", "dbt_features")
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
-
-
-@app.command()
-def simulate(
-    days: Annotated[int, typer.Option(min=1, help="days of dumps")] = 240,
-    customers: Annotated[int, typer.Option(min=1, help="customers at any time")] = 1500,
-    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 7,
-    drift: Annotated[Drift, typer.Option(help="what changes")] = Drift.none,
-    at: Annotated[int | None, typer.Option(min=0, help="day (from 0) of the change")] = None,
-    start: Day = datetime(2024, 1, 1),
-) -> Summary:
-    """Make a shop's nightly dumps in the landing folder; the truth goes beside it."""
-    from resources.settings import settings
-    from simulation.run import simulate as make
-    from simulation.shop import Shop
-
-    landing = local_folder(settings().landing)
-    shop = Shop(days=days, customers=customers, seed=seed, start=start.date(), drift=drift, at=at)
-    with progress() as tell:
-        made = make(landing, landing.parent / "truth", shop, lambda n, of: tell(f"day {n} of {of}"))
-    said = f"{made.files} files, {made.lines:,} lines, {made.first} to {made.last}: {landing}"
-    out.print(said, markup=False)
-    if drift is not Drift.none:
-        out.print(f"{drift.value} from {made.drift_date} on")
-    return made
-
-
-def local_folder(landing: str) -> Path:
-    """Return the landing folder; raises SetupError where it is a bucket."""
-    if "://" in landing:
-        raise SetupError(
-            f"LEEWAY_LANDING is {landing}, and `leeway simulate` writes to a folder: set it to "
-            "one, simulate, then upload its files to the bucket"
-        )
-    return Path(landing)
 
 
 @app.command()
@@ -116,14 +81,16 @@ def demo(
     start: Day = datetime(2024, 1, 1),
 ) -> None:
     """Simulate a shop with a drift, run the loop, and tell what happened."""
+    from cli_simulate import make_shop
     from demo import story
     from resources.registry import registry_of
     from resources.settings import settings
     from shown import show_story
+    from simulation.shop import Shop
     from state import opened
     from status import status as read
 
-    made = simulate(days, customers, seed, drift, None, start)
+    made = make_shop(Shop(days, customers, seed, start.date(), drift))
     work(made.first, made.last)
     lake, declaration = opened()
     changed = None if drift is Drift.none else made.drift_date

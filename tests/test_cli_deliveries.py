@@ -20,7 +20,7 @@ from simulation.shop import Shop
 
 FIRST = date(2024, 1, 1)
 LAST = FIRST + timedelta(days=3)
-RIGHT, WRONG = "[A-Z]?[0-9]{6}", "[0-9]{5}"
+RIGHT, WRONG = "[A-Z]?[0-9]{6,9}", "[0-9]{5}"
 
 
 @pytest.fixture

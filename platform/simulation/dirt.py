@@ -15,6 +15,7 @@ CORRECTION_SHARE = 0.02  # of the orders: stock written off, no customer, price 
 ODD_NAME_SHARE = 0.03  # of the lines
 REPEAT_SHARE = 0.01  # of the lines
 BROKEN_SHARE, MOST_BROKEN = 0.001, 0.01  # of the lines: in the mean, and of one day at most
+WAYS = 4  # in which a line may be broken
 HOME = "United Kingdom"
 PRICE, QUANTITY, DESCRIPTION = 5, 3, 2
 
@@ -74,11 +75,12 @@ def spoil(rows: list[list[str]], rng: np.random.Generator) -> list[list[str]]:
         if repeated[number] < REPEAT_SHARE:
             spoiled.append(row)
         if number in broken_rows:
-            spoiled.append(_break(row, int(rng.integers(4))))
+            spoiled.append(broken_copy(row, int(rng.integers(WAYS))))
     return spoiled
 
 
-def _break(row: list[str], way: int) -> list[str]:
+def broken_copy(row: list[str], way: int) -> list[str]:
+    """Return a copy of the row's fields that breaks the contract in one of WAYS ways, from 0."""
     copy = list(row)
     if way == 0:
         copy[PRICE] = "n/a"

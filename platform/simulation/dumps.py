@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -116,12 +116,12 @@ def write_once(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
-def refuse_other_days(folder: Path, shop: Shop) -> None:
-    """Raise SetupError if `folder` holds a dump of a day outside the shop's span."""
-    own = {f"{shop.date_of(number)}{SUFFIX}" for number in range(shop.days)}
+def refuse_other_days(folder: Path, start: date, days: int) -> None:
+    """Raise SetupError if `folder` holds a dump of a day outside the `days` from `start` on."""
+    own = {f"{start + timedelta(days=number)}{SUFFIX}" for number in range(days)}
     others = sorted({path.name for path in folder.glob(f"*{SUFFIX}")} - own)
     if others:
         raise SetupError(
             f"Landing folder {folder} holds {len(others)} dumps such as {others[0]}, outside "
-            f"the {shop.days} days from {shop.start}: simulate into an empty folder."
+            f"the {days} days from {start}: simulate into an empty folder."
         )

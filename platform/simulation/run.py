@@ -39,7 +39,7 @@ def simulate(
     """
     world, seen = World(shop), Truth(shop.days, shop.horizon)
     folder, truth_file = landing / TABLE, truth / TRUTH_FILE
-    refuse_other_days(folder, shop)
+    refuse_other_days(folder, shop.start, shop.days)
     dumps = Dumps(shop, world.catalogue, folder)
     for number, day in enumerate(world.simulate_days()):
         seen.add(day)

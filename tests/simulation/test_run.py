@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from cli import local_folder
+from cli_simulate import local_folder
 from errors import SetupError
 from simulation.process import HOLIDAYS, SATURDAY
 from simulation.run import simulate
