@@ -36,7 +36,7 @@ VARIABLES = (
     "LEEWAY_EXIT_AT",
     "LEEWAY_MLFLOW_URI",
     "LEEWAY_PII_KEY",
-    "LEEWAY_SPARK_MASTER",
+    "LEEWAY_SPARK",
     "LEEWAY_START",
     "LEEWAY_THREADS",
     "DBT_PROJECT_DIR",
@@ -114,7 +114,7 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     """The one Spark session of the test run, as the platform configures it."""
-    loaded = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", threads=2)
+    loaded = Settings(home=tmp_path_factory.mktemp("spark"), spark="local[2]", threads=2)
     return spark_resource(loaded).spark_session
 
 

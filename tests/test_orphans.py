@@ -82,7 +82,7 @@ def test_a_killed_command_takes_dbt_and_spark_with_it_and_gives_its_lock_back(
     (tmp_path / "landing").mkdir()
     mine = {
         "LEEWAY_HOME": home, "LEEWAY_LANDING": tmp_path / "landing", "DBT_PROJECT_DIR": project,
-        "LEEWAY_PII_KEY": "only for tests", "LEEWAY_SPARK_MASTER": "local[1]",
+        "LEEWAY_PII_KEY": "only for tests", "LEEWAY_SPARK": "local[1]",
         "PYTHONPATH": f"{CHECKOUT / 'platform'}:{CHECKOUT}",
     }  # fmt: skip
     environment = {**os.environ, **{name: str(value) for name, value in mine.items()}}

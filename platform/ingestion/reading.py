@@ -44,7 +44,7 @@ def read_rows(
         DataFrame.unionByName,
         [_typed(_fields(spark, table, files), table, files) for files in groups.values()],
     )
-    rows = _with_unique(rows, table).coalesce(spark.sparkContext.defaultParallelism)
+    rows = _with_unique(rows, table).coalesce(_tasks(spark))
     # Spark takes a dot or a backtick in a name for syntax there, so columns go by number
     numbered = rows.toDF(*_numbers(table), *rows.columns[len(table.columns) :])
     judged = numbered.mapInArrow(validator(table, key, parents), schema=_schema(table))
@@ -179,6 +179,11 @@ def _with_unique(rows: DataFrame, table: RawTable) -> DataFrame:
             none = F.array().cast("array<string>")
             rows = rows.withColumn("_reasons", F.concat("_reasons", F.coalesce(reason, none)))
     return rows
+
+
+def _tasks(spark: SparkSession) -> int:
+    """Return how many tasks a stage has; Spark Connect tells no client how many cores there are."""
+    return int(str(spark.conf.get("spark.sql.shuffle.partitions")))
 
 
 def _numbers(table: RawTable) -> list[str]:

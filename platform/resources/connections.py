@@ -5,6 +5,7 @@ own `PGPASSWORD` or `PGPASSFILE`, which DuckDB, Dagster and MLflow all read, and
 `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` for a tracking server.
 """
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from psycopg2 import ProgrammingError
@@ -13,6 +14,10 @@ from psycopg2.extensions import parse_dsn
 from errors import SetupError
 
 LIBPQ = "put it into PGPASSWORD, or into a file that PGPASSFILE names"
+SPARK = re.compile(
+    r"local(\[(\*|\d+)(, *\d+)?\])?|local-cluster\[ *\d+ *, *\d+ *, *\d+ *\]|yarn"
+    r"|spark://.+:\d+|k8s://.+|sc://[^/;@]+(/;use_ssl=true)?"
+)
 MLFLOW = "put it into MLFLOW_TRACKING_PASSWORD, the name into MLFLOW_TRACKING_USERNAME"
 
 
@@ -35,6 +40,20 @@ def refuse_bucket(lake_data: str) -> None:
         raise SetupError(
             f"LEEWAY_LAKE_DATA is {lake_data}: name a folder that Spark, DuckDB and dbt reach, "
             "on several machines a shared mount; a bucket works for LEEWAY_LANDING only"
+        )
+
+
+def require_spark(url: str) -> None:
+    """Raise SetupError where a string is neither a Spark master nor a Spark Connect server."""
+    if "token=" in url:
+        raise SetupError(
+            "LEEWAY_SPARK carries a token, which would be shown: put it into "
+            "SPARK_CONNECT_AUTHENTICATE_TOKEN"
+        )
+    if not SPARK.fullmatch(url):
+        raise SetupError(
+            f"LEEWAY_SPARK is {url!r}: name a Spark master (local[*], local-cluster[2,1,1024], "
+            "spark://HOST:PORT) or a Spark Connect server (sc://HOST:PORT)"
         )
 
 

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import SetupError
 from ingestion.source import is_there
-from resources.connections import refuse_bucket, refuse_passwords, with_driver
+from resources.connections import refuse_bucket, refuse_passwords, require_spark, with_driver
 from resources.folders import made_once, refuse_inside
 
 logger = logging.getLogger("leeway")
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         without it.
     mlflow_uri: MLflow tracking and registry server or database.
     mlflow_url: where people open the MLflow UI; links in the Dagster UI point there.
-    spark_master: a Spark master URL.
+    spark: a Spark master URL, or a Spark Connect server's `sc://host:port`.
     start: first day of every partitioned asset; by default the earliest `ingest.start` declared.
     alert_urls: apprise's addresses that alerts go to, with spaces between; without any, the log.
     dagster_url: where people open Dagster; links in alerts point there.
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     dagster_storage: str = ""
     mlflow_uri: str = ""
     mlflow_url: str = "http://127.0.0.1:5000"
-    spark_master: str = "local[*]"
+    spark: str = "local[*]"
     start: date | None = None
     pii_key: SecretStr | None = None
     alert_urls: SecretStr | None = None
@@ -64,11 +64,12 @@ class Settings(BaseSettings):
     def model_post_init(self, _context: object) -> None:
         """Derive what was not set from `home`; paths become absolute, so workers agree on them.
 
-        Raises SetupError where a connection carries a password: these strings are shown, and where
-        a folder lies in the lake's data.
+        Raises SetupError where a connection carries a password: these strings are shown, where
+        LEEWAY_SPARK is nothing that Spark knows, and where a folder lies in the lake's data.
         """
         refuse_passwords(self.lake_catalog, self.dagster_storage, self.mlflow_uri)
         refuse_bucket(self.lake_data)
+        require_spark(self.spark)
         self.home = self.home.expanduser().resolve()
         self.dbt_project_dir = self.dbt_project_dir.expanduser().resolve()
         self.landing = self.landing or str(self.home / "landing")

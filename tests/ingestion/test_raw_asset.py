@@ -38,7 +38,7 @@ def line(day: date, order: str, amount: object = 2.5, channel: str = "web") -> s
 def run(desk, tmp_path, instance, spark):
     """A function that materializes the raw asset over a span of days, as the job does."""
     settings = Settings(
-        home=tmp_path / "home", landing=str(desk.landing), spark_master="local[2]", threads=2
+        home=tmp_path / "home", landing=str(desk.landing), spark="local[2]", threads=2
     )
     settings.home.mkdir()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from errors import SetupError
-from resources.connections import refuse_passwords, served, with_driver
+from resources.connections import refuse_passwords, require_spark, served, with_driver
 from resources.settings import Settings
 
 SECRET = "hunter2"
@@ -58,3 +58,20 @@ def test_only_a_server_decides_where_artifacts_go() -> None:
 def test_a_bucket_for_the_lake_is_refused_with_what_to_name_instead(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="s3://lake/: name a folder"):
         Settings(home=tmp_path, lake_data="s3://lake/")
+
+
+def test_a_spark_that_there_cannot_be_is_refused_with_what_may_be_named() -> None:
+    for url in ("local", "local[*]", "local[2, 3]", "local-cluster[2,1,1024]", "spark://head:7077"):
+        require_spark(url)
+    for url in ("sc://localhost", "sc://head:15002", "sc://head:443/;use_ssl=true"):
+        require_spark(url)
+    for url in ("", "local[two]", "head:7077", "spark://head", "sc://", "sc://me@head:1"):
+        with pytest.raises(SetupError, match=r"LEEWAY_SPARK is '.*sc://HOST:PORT") as refused:
+            Settings(spark=url)
+        assert repr(url) in str(refused.value)
+
+
+def test_a_spark_server_s_token_is_refused_and_not_shown() -> None:
+    with pytest.raises(SetupError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as refused:
+        Settings(spark=f"sc://head:443/;token={SECRET}")
+    assert SECRET not in str(refused.value)
