@@ -13,14 +13,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from ml.errors import EstimatorError
-from ml.schema import Floats, Schema
 from ml.tracker import Tracker
 
-if TYPE_CHECKING:  # a declaration is read without loading PyTorch
+if TYPE_CHECKING:  # a declaration is read without loading PyTorch or Arrow
+    import pyarrow as pa
+
     from ml.estimators import Fitted
+    from ml.schema import Floats, Schema
     from ml.tabular import TrainConfig
 
 BUILT_IN = ("small", "tabular")
@@ -40,12 +40,12 @@ class Own:
 
     def fit(
         self,
-        train: pa.Table,
-        holdout: pa.Table | None,
-        schema: Schema,
+        train: "pa.Table",
+        holdout: "pa.Table | None",
+        schema: "Schema",
         config: "TrainConfig",
         tracker: Tracker,
-        weights: Floats | None = None,
+        weights: "Floats | None" = None,
     ) -> "Fitted":
         """Fit the user's model; raises EstimatorError where it is none that can go live."""
         fitted = self.made.fit(train, holdout, schema, config, tracker, weights)
@@ -108,6 +108,7 @@ def _require_call(name: str, made: Any, method: str, arguments: tuple[str, ...])
 
 
 def _kept(name: str, method: str, found: Any) -> "Fitted":
+    from ml.schema import Schema
     from ml.tabular import TrainConfig
 
     missing = [f"{n}()" for n in METHODS if not callable(getattr(found, n, None))]

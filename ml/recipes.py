@@ -14,12 +14,12 @@ trained from scratch and the gate compares them (docs/decisions.md):
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ml.errors import SplitError
-from ml.schema import Floats
+
+if TYPE_CHECKING:  # a declaration names recipes and computes nothing
+    from ml.schema import Floats
 
 Name = Literal["window", "fading", "recent", "change"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -64,8 +64,10 @@ class Recipe:
         older = strided(daily_from - timedelta(1), reach - daily, self.every_days)
         return older + strided(last, daily, 1)
 
-    def weights(self, days: Any, last: date) -> Floats | None:
+    def weights(self, days: Any, last: date) -> "Floats | None":
         """Weights of training rows of `days`, datetime64 of shape [rows]; None where all alike."""
+        import numpy as np
+
         if self.half_life_days is None:
             return None
         age = (np.datetime64(last) - days).astype(np.float64)
@@ -82,6 +84,8 @@ class Recipe:
 
         Old rows would stop it before it has learned what is new: ballast, and what has faded.
         """
+        import numpy as np
+
         recent = np.ones(len(days), bool)
         if self.half_life_days is not None:
             age = (np.datetime64(last) - days).astype(np.float64)

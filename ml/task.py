@@ -15,6 +15,7 @@ import pyarrow as pa
 from ml.bins import Bin
 from ml.curve import Curve
 from ml.errors import SchemaError
+from ml.tasks import METRICS, MULTICLASS
 from ml.tasks.binary import Binary
 from ml.tasks.multiclass import Multiclass
 from ml.tasks.regression import Regression
@@ -22,13 +23,12 @@ from ml.tasks.regression import Regression
 if TYPE_CHECKING:  # what is not trained or scored needs no PyTorch
     from torch import Tensor
 
-METRICS = {each.name: each.metric for each in (Binary, Multiclass, Regression)}
 TASKS = tuple(METRICS)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Metrics = Mapping[str, float | None]
-BINARY, MULTICLASS = Binary(), Multiclass.name
+BINARY = Binary()
 
 
 class Task(Protocol):

@@ -7,14 +7,17 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from declared_base import Declared, Positive
 from declared_learning import Gate, Retrain, Train, Trial
-from ml.task import METRICS, Task, task_of
+from ml.tasks import METRICS
+
+if TYPE_CHECKING:
+    from ml.task import Task
 
 DATA_TYPES = {
     "varchar": "string",
@@ -196,8 +199,10 @@ class Meta(Declared):
         return value.model_copy(update={"metric": metric})
 
     @property
-    def target(self) -> Task:
+    def target(self) -> "Task":
         """What is predicted."""
+        from ml.task import task_of
+
         return task_of(self.task, self.label.classes)
 
 

@@ -16,7 +16,7 @@ from declared_values import meta_of, parse
 from errors import DeclarationError
 from ml.errors import EstimatorError
 from ml.own_estimator import require
-from ml.task import METRICS, MULTICLASS
+from ml.tasks import METRICS, MULTICLASS
 
 
 def declared(manifest: Mapping[str, Any]) -> Declaration:

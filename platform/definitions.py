@@ -15,7 +15,6 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-import ledger
 from alerting.channels import channels_of
 from assets.decision import decision_asset
 from assets.drift import drift_asset
@@ -28,13 +27,10 @@ from assets.raw import raw_asset
 from declaration import Declaration, MlModel
 from declared import declared
 from ingestion.clock import horizons_of
-from ingestion.key import require_key
-from ingestion.publish import create_all
 from resources.dbt import dbt_project, dbt_resource, fingerprint, manifest
-from resources.lake import lake_of
+from resources.on_first_use import lake_on_first_use, spark_on_first_use
 from resources.registry import registry_of
-from resources.settings import Settings, pii_key, require_landing, settings
-from resources.spark import spark_resource
+from resources.settings import Settings, require_landing, settings
 from sensors.alerts import alerts, run_failures
 from sensors.daily import daily_chain, daily_schedule
 from sensors.landing_arrivals import landing_arrivals
@@ -66,10 +62,6 @@ def build(settings: Settings) -> Definitions:
     partitions = daily(start, timezone_of(declaration))
     require_landing(settings)
     channels_of(settings)
-    lake = lake_of(settings)
-    ledger.prepare(lake)
-    require_key(lake, pii_key(settings))
-    create_all(lake, declaration.tables)
     horizons = horizons_of(parsed)
     views = view_assets(parsed, project, settings)
     by_day = feature_assets(parsed, project, partitions, declaration.models, settings)
@@ -107,9 +99,9 @@ def build(settings: Settings) -> Definitions:
             alerts(settings),
         ],
         resources={
-            "lake": lake,
+            "lake": lake_on_first_use(settings, declaration),
             "registry": registry_of(settings),
-            "spark": spark_resource(settings),
+            "spark": spark_on_first_use(settings),
             "dbt": dbt_resource(settings),
         },
         executor=in_process_executor,

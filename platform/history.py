@@ -21,9 +21,10 @@ from launch import fail_orphans, fail_unreachable, held_lock, launch
 from lifecycle.alias import reconcile_all
 from lifecycle.predictions import unscored
 from plan import model_steps, months, over
-from resources.lake import Lake, lake_of
+from resources.lake import Lake
 from resources.registry import Registry, registry_of
 from resources.settings import Settings, settings
+from state import ready
 
 WEEK, SHORT_SPAN = 7, 14
 Progress = Callable[[str], None]
@@ -157,7 +158,7 @@ def load_history(first: date, last: date, progress: Progress) -> History:
         definitions=build(loaded),
         declaration=declaration,
         instance=DagsterInstance.get(),
-        lake=lake_of(loaded),
+        lake=ready(loaded, declaration),
         registry=registry_of(loaded),
         settings=loaded,
         first=first,

@@ -20,6 +20,7 @@ from dagster import (
 from dagster._core.errors import DagsterRunAlreadyExists, DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
 from dagster._grpc.client import DagsterGrpcClient
+from dagster._utils.error import SerializableErrorInfo
 from filelock import FileLock, Timeout
 
 from claims import claim_runs
@@ -190,10 +191,15 @@ def cause(events: Iterable[DagsterEvent]) -> tuple[str, str]:
     words = "its process ended before its first step"
     for event in events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error and error.cause:
-                error = error.cause
-            return str(event.step_key), error.message.strip() if error else "no error was kept"
+            return str(event.step_key), first_words(event.step_failure_data.error)
         if event.is_failure and event.message:
-            words = event.message
+            failed = event.job_failure_data.error  # e.g. of a resource, before any step
+            words = first_words(failed) if failed else event.message
     return "no step", words
+
+
+def first_words(error: SerializableErrorInfo | None) -> str:
+    """Return what the first of a chain of errors said."""
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else "no error was kept"

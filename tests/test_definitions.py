@@ -1,6 +1,9 @@
 """The code location of the default project: what is in it, and how its parts hang together."""
 
+import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,22 +59,49 @@ SENSORS = [
     "project_changes",
     "stale_features",
 ]
+HEAVY = [  # loaded where they are used: each costs every run's process time and memory
+    "apprise", "evidently", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "pandera",
+    "pyarrow", "pyspark", "scipy", "sklearn", "tabm", "torch",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RepositoryDefinition]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An empty home, its landing folder there."""
     home = tmp_path_factory.mktemp("definitions")
-    (home / "lake" / "data").mkdir(parents=True)
     (home / "landing").mkdir()
+    return Settings(home=home)
+
+
+@pytest.fixture(scope="module")
+def repository(loaded: Settings) -> Iterator[RepositoryDefinition]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in Settings(home=home).environment.items():
+        for name, value in loaded.environment.items():
             patch.setenv(name, value)
-        yield build(Settings(home=home)).get_repository_def()
+        yield build(loaded).get_repository_def()
 
 
 def test_every_asset_is_known_here(repository) -> None:
     keys = repository.asset_graph.get_all_asset_keys()
     assert sorted(key.to_user_string() for key in keys) == ASSETS
+
+
+def test_loading_imports_nothing_heavy_and_opens_no_lake(repository, loaded: Settings) -> None:
+    code = f"""
+import sys, definitions
+definitions.defs().get_repository_def().load_all_definitions()
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    paths = os.pathsep.join(str(CHECKOUT / folder) for folder in ("platform", "."))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **loaded.environment, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[]\n", done.stderr
+    assert not list((loaded.home / "lake").rglob("*.sqlite"))
 
 
 def test_every_job_sensor_and_schedule_is_known_here(repository) -> None:
@@ -144,7 +174,7 @@ def test_only_its_own_job_runs_the_audit(repository) -> None:
     assert len(checked["features"]) > 10
 
 
-def test_without_java_the_code_location_says_what_to_install(
+def test_without_java_spark_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: Path
 ) -> None:
 

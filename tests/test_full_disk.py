@@ -12,12 +12,15 @@ import pytest
 from dagster import DagsterInstance, RunRequest
 
 import ledger
+from declared import declared
 from definitions import build
 from errors import DiskFullError
 from launch import launch, require_room
 from plan import over
-from resources.lake import Lake, lake_of
+from resources.dbt import manifest
+from resources.lake import Lake
 from resources.settings import Settings
+from state import ready
 
 PROJECT = Path(__file__).parent / "projects" / "other"
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(3)]
@@ -78,7 +81,8 @@ def test_a_full_disk_stops_ingest_and_dbt_cleanly_and_a_second_run_succeeds(
     for name, value in loaded.environment.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "lake").mkdir()
-    definitions, lake = build(loaded), lake_of(loaded)
+    definitions = build(loaded)
+    lake = ready(loaded, declared(manifest(loaded.home, loaded.dbt_project_dir)))
     ingest, features = over("ingest", DAYS[0], DAYS[-1]), over("history", DAYS[0], DAYS[-1])
     with DagsterInstance.ephemeral() as instance:
         disk.fill()

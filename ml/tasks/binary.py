@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ml.curve import Curve, roc
+from ml.tasks import METRICS
 from ml.tasks.one_number import OneNumber
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Binary(OneNumber):
     """See `ml.task.Task`; an output is a log-odds."""
 
     name = "binary"
-    metric = "log_loss"
+    metric = METRICS[name]
     unit = "nats"
     what = "probability that {label} is 1"
     wants = "integer 0 and 1"

@@ -15,6 +15,7 @@ import pyarrow.types as kinds
 from ml.bins import Bin, calibration_bins, calibration_error
 from ml.column_types import is_text
 from ml.curve import Curve, roc
+from ml.tasks import METRICS, MULTICLASS
 from ml.tasks.one_number import PREDICTION
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Multiclass:
 
     classes: tuple[str, ...]
 
-    name = "multiclass"
-    metric = "log_loss"
+    name = MULTICLASS
+    metric = METRICS[name]
     unit = "nats"
     what = "probability of each class of {label}"
     linear_name = "logistic"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ml.curve import Curve, errors
+from ml.tasks import METRICS
 from ml.tasks.one_number import OneNumber
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Regression(OneNumber):
     sd: float = 1.0
 
     name = "regression"
-    metric = "squared_error"
+    metric = METRICS[name]
     unit = "squared units of the label"
     what = "mean of {label}"
     wants = "finite numbers"

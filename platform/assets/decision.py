@@ -15,7 +15,6 @@ from dagster import (
 from assets.models import day_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import deciding, rollback
 from plan import GOING, MODEL_TAG
 from resources.lake import Lake
 from resources.registry import Registry
@@ -38,6 +37,8 @@ def decision_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> Ass
 
         Before it a champion on trial that is worse than the one before it goes back.
         """
+        from lifecycle import deciding, rollback
+
         ruling = rollback.by_rule(lake, registry, model, day_of(context))
         made = deciding.decide(lake, model, day_of(context), in_flight(context.instance, model))
         reached("decision-kept")

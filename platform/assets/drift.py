@@ -1,7 +1,7 @@
 """The asset that watches a model: checks of a day, with a report."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckResult,
@@ -23,9 +23,11 @@ from assets.models import day_of
 from assets.partitions import HEAVY
 from commit_points import reached
 from declaration import MlModel
-from lifecycle.monitoring import Check, Watch, watch
 from resources.lake import Lake
 from resources.registry import Registry
+
+if TYPE_CHECKING:
+    from lifecycle.monitoring import Check, Watch
 
 CHECKS = {
     "features": "Columns are as far from the reference as its own days are from one another.",
@@ -65,6 +67,8 @@ def drift_asset(
     )
     def drift(context: AssetExecutionContext, lake: Lake, registry: Registry) -> MaterializeResult:
         """Features, predictions and losses of the last days against what the champion knows."""
+        from lifecycle.monitoring import watch
+
         found = watch(lake, registry, model, day_of(context), workspace)
         reached("checks-kept")
         return MaterializeResult(
@@ -80,12 +84,12 @@ def drift_asset(
     return drift
 
 
-def columns(found: Watch) -> MetadataValue:
+def columns(found: "Watch") -> MetadataValue:
     """Return every column's drift beside its importance, worst first."""
     return table([{**vars(c), "importance": found.importance.get(c.column)} for c in found.columns])
 
 
-def plotted(found: Watch) -> dict[str, Any]:
+def plotted(found: "Watch") -> dict[str, Any]:
     """Return the checks' numbers as metadata of the asset, which Dagster plots over time."""
     return {
         f"{check.name}_{what}": MetadataValue.float(value)
@@ -94,7 +98,7 @@ def plotted(found: Watch) -> dict[str, Any]:
     }
 
 
-def verdict(check: Check, found: Watch) -> AssetCheckResult:
+def verdict(check: "Check", found: "Watch") -> AssetCheckResult:
     """Return a day's check as Dagster shows it: numbers, and what drives them."""
     return AssetCheckResult(
         check_name=check.name,
@@ -110,7 +114,7 @@ def verdict(check: Check, found: Watch) -> AssetCheckResult:
     )
 
 
-def driven_by(check: Check, found: Watch) -> dict[str, MetadataValue]:
+def driven_by(check: "Check", found: "Watch") -> dict[str, MetadataValue]:
     """Return the columns that drive an alarm, worst first, or the findings of an incident."""
     if check.name == "incidents":
         return {"findings": table([vars(finding) for finding in found.findings])}

@@ -27,16 +27,11 @@ from dagster_dbt import (
     dbt_assets,
 )
 
-from assets.column_metadata import column_metadata
 from assets.metadata import table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
 from declared import declared
-from lifecycle import feature_versions
-from lifecycle.live import require_columns
-from lifecycle.predictions import withdraw
-from lifecycle.tested import untested
 from resources.dbt import manifest
 from resources.lake import Lake
 from resources.settings import Settings
@@ -86,6 +81,8 @@ def view_assets(
         pool=HEAVY,
     )
     def views(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
+        from lifecycle.live import require_columns
+
         require_columns(lake, declared_now(settings))
         for event in build(context, dbt, project):
             tell_columns(context, event, parsed, project, lake)
@@ -118,6 +115,11 @@ def feature_assets(
         pool=HEAVY,
     )
     def features(context: AssetExecutionContext, dbt: DbtCliResource, lake: Lake) -> Iterator[Any]:
+        from lifecycle import feature_versions
+        from lifecycle.live import require_columns
+        from lifecycle.predictions import withdraw
+        from lifecycle.tested import untested
+
         now, days = declared_now(settings), days_of(context)
         require_columns(lake, now)
         feature_versions.keep(lake, settings, now)
@@ -151,6 +153,8 @@ def tell_columns(
 
     partition: the one that is told it, None for a view.
     """
+    from assets.column_metadata import column_metadata
+
     if not isinstance(event, Output):
         return
     unique_id, compiled = str(event.metadata["unique_id"].value), runs_of(project) / "compiled"

@@ -20,10 +20,6 @@ from assets.metadata import described, pictures, table
 from assets.partitions import HEAVY
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import candidate as candidates
-from lifecycle import card, promotion
-from lifecycle import evaluation as evaluations
-from lifecycle import training_set as training_sets
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -54,6 +50,8 @@ def _training_set(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition
     @asset(**common, deps=inputs, kinds={"ducklake"})
     def training_set(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """Manifest of the rows that candidates learn from and are judged by; no copy of them."""
+        from lifecycle import training_set as training_sets
+
         manifest = training_sets.build(lake, model, day_of(context))
         reached("training-set-kept")
         return MaterializeResult(metadata=described(manifest, but=("partitions", "spec")))
@@ -67,6 +65,8 @@ def _candidate(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
         """A network for each recipe of the training set, as registered versions."""
+        from lifecycle import candidate as candidates
+
         rows = candidates.train(lake, registry, model, day_of(context), lake.threads)
         urls = {r: registry.version_url(model.name, row["version"]) for r, row in rows.items()}
         links = {f"url_{recipe}": MetadataValue.url(url) for recipe, url in urls.items()}
@@ -81,6 +81,8 @@ def _evaluation(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
         """Candidates, champion and baselines on the same matured rows that none has seen."""
+        from lifecycle import evaluation as evaluations
+
         found = evaluations.evaluate(lake, registry, model, day_of(context), lake.threads)
         reached("evaluated")
         return MaterializeResult(
@@ -96,6 +98,8 @@ def _champion(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
         """The gate's verdict; where it promotes, the recipe is refitted and goes live next day."""
+        from lifecycle import card, promotion
+
         verdict = promotion.judge(lake, registry, model, day_of(context), lake.threads)
         reached("alias-moved")
         cards = card.publish(lake, registry, model, day_of(context))

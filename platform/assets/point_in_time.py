@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -18,12 +19,12 @@ from assets.metadata import table
 from assets.partitions import HEAVY
 from declaration import MlModel
 from errors import NoEvidenceError
-from point_in_time.audit import DAYS, audit
-from point_in_time.findings import Audit
-from point_in_time.words import differing, examples, summary
 from resources.dbt import compiled_manifest
 from resources.lake import Lake
 from resources.settings import Settings
+
+if TYPE_CHECKING:
+    from point_in_time.findings import Audit
 
 KIND = "leak"
 EXAMPLES = 30  # rows of differences that the UI shows for each table
@@ -46,6 +47,9 @@ def point_in_time_check(model: MlModel, settings: Settings) -> AssetChecksDefini
         pool=HEAVY,
     )
     def check(context: AssetCheckExecutionContext, lake: Lake) -> AssetCheckResult:
+        from point_in_time.audit import DAYS, audit
+        from point_in_time.words import summary
+
         newest = newest_day(lake, model)
         try:
             found = audit(
@@ -63,8 +67,10 @@ def point_in_time_check(model: MlModel, settings: Settings) -> AssetChecksDefini
     return check
 
 
-def result(found: Audit) -> AssetCheckResult:
+def result(found: "Audit") -> AssetCheckResult:
     """Return an audit as the UI shows it."""
+    from point_in_time.words import differing, examples, summary
+
     stored = any(table.stored for table in found.tables)
     metadata: dict[str, MetadataValue] = {"seed": MetadataValue.int(found.seed)}
     for each in found.tables:

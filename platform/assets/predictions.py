@@ -18,12 +18,9 @@ from dagster import (
     asset,
 )
 
-from assets.column_metadata import prediction_metadata
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
-from lifecycle import losses, scoring
-from lifecycle.move import OVER, move_of
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -60,6 +57,10 @@ def predictions_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
         context: AssetExecutionContext, lake: Lake, registry: Registry
     ) -> MaterializeResult:
         """One row per entity and day, by the champion that the ledger names for the day."""
+        from assets.column_metadata import prediction_metadata
+        from lifecycle import scoring
+        from lifecycle.move import OVER, move_of
+
         days = days_of(context)
         context.add_asset_metadata(prediction_metadata(model), partition_key=str(days[-1]))
         done = scoring.predict(lake, registry, model, days)
@@ -99,6 +100,8 @@ def performance_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
     )
     def performance(context: AssetExecutionContext, lake: Lake) -> MaterializeResult:
         """The champion's loss per day, once the day's labels have matured."""
+        from lifecycle import losses
+
         days = losses.measure(lake, model, days_of(context))
         reached("performance-kept")
         return MaterializeResult(metadata={"days_with_loss": MetadataValue.int(days)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -18,23 +19,24 @@ from dagster import (
     DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
+    ResourceParam,
     TableColumn,
     TableSchema,
     asset,
 )
-from dagster_pyspark import LazyPySparkResource
 
 from assets.metadata import described
 from assets.metadata import table as as_table
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import RawTable
-from ingestion.deliveries import held_deliveries, warned_deliveries
-from ingestion.rejects import Rejects, rejects
-from ingestion.release import Released
-from ingestion.take_in import Intake, take_in
 from resources.lake import Lake
 from resources.settings import Settings, pii_key
+
+if TYPE_CHECKING:
+    from ingestion.rejects import Rejects
+    from ingestion.release import Released
+    from ingestion.take_in import Intake
 
 PUBLISHED, ROW_COUNT = "published", "row_count"
 MOST_ROWS = 200  # of a table in the UI
@@ -64,8 +66,12 @@ def raw_asset(
         metadata={"dagster/column_schema": column_schema(table)},
     )
     def raw(
-        context: AssetExecutionContext, lake: Lake, spark: LazyPySparkResource
+        context: AssetExecutionContext, lake: Lake, spark: ResourceParam[Any]
     ) -> MaterializeResult:
+        from ingestion.deliveries import held_deliveries, warned_deliveries
+        from ingestion.rejects import rejects
+        from ingestion.take_in import take_in
+
         days = days_of(context)
         intake = take_in(
             lake,
@@ -101,7 +107,7 @@ def check_specs(table: RawTable) -> list[AssetCheckSpec]:
     ]
 
 
-def intake_metadata(intake: Intake, found: Rejects) -> dict[str, MetadataValue]:
+def intake_metadata(intake: "Intake", found: "Rejects") -> dict[str, MetadataValue]:
     """Return the counts of a pass, in lines of files, and what its days' files had of rejects."""
     extra = sorted({name for d in intake.deliveries for name in d.landed.extra})
     counts = {
@@ -132,11 +138,13 @@ def verdict(name: str, days: Mapping[date, str]) -> AssetCheckResult:
     )
 
 
-def report_release(instance: DagsterInstance, lake: Lake, released: Released) -> None:
+def report_release(instance: DagsterInstance, lake: Lake, released: "Released") -> None:
     """Show a release in the UI: the day is materialized anew, and the check says what is left.
 
     Told again, e.g. because the process ended before it was told, it is there once.
     """
+    from ingestion.deliveries import held_deliveries
+
     key, partition = AssetKey(["raw", released.table]), released.day.isoformat()
     text = f"released: {released.why}"
     told = instance.fetch_materializations(AssetRecordsFilter(key, [partition]), limit=1).records

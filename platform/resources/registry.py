@@ -20,7 +20,6 @@ from pydantic import PrivateAttr
 from commit_points import reached
 from errors import RegistryError
 from ml.own_estimator import BUILT_IN
-from ml.schema import Schema
 from resources.connections import served
 from resources.mlflow_database import make_database
 from resources.run_tracker import RunTracker
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from ml.estimators import Fitted
+    from ml.schema import Schema
 
 CHAMPION = "champion"
 ESTIMATOR, FIRST_ESTIMATOR = "estimator", "tabular"  # tag; what versions without one were made by
@@ -253,7 +253,7 @@ class Registry(ConfigurableResource):
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
 
-def signature_of(columns: Schema) -> "ModelSignature":
+def signature_of(columns: "Schema") -> "ModelSignature":
     """Return raw feature columns, any of which may be null, to predictions of the task."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
@@ -266,7 +266,7 @@ def signature_of(columns: Schema) -> "ModelSignature":
     return ModelSignature(Columns([*numbers, *texts]), Columns([*predictions]))
 
 
-def example_of(columns: Schema) -> "pd.DataFrame":
+def example_of(columns: "Schema") -> "pd.DataFrame":
     """Return a row that shows what to send: a made-up one, nobody's features are shown."""
     import pandas as pd
 

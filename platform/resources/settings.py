@@ -14,7 +14,6 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import SetupError
-from ingestion.source import is_there
 from resources.connections import refuse_bucket, refuse_passwords, require_spark, with_driver
 from resources.folders import made_once, refuse_inside
 
@@ -160,7 +159,7 @@ def require_java() -> None:
 def require_landing(loaded: Settings) -> None:
     """Raise SetupError where the landing folder, or its bucket, does not exist."""
     try:
-        there = is_there(loaded.landing)
+        there = _is_there(loaded.landing)
     except OSError as error:
         raise SetupError(
             f"the landing folder {loaded.landing} cannot be read ({error}): check LEEWAY_LANDING, "
@@ -171,6 +170,15 @@ def require_landing(loaded: Settings) -> None:
             f"the landing folder {loaded.landing} does not exist: set LEEWAY_LANDING to where the "
             "dumps are, or make a shop with `leeway simulate`"
         )
+
+
+def _is_there(landing: str) -> bool:
+    """Whether a landing folder exists; only a bucket needs pyarrow."""
+    if "://" not in landing:
+        return Path(landing).is_dir()
+    from ingestion.source import is_there
+
+    return is_there(landing)
 
 
 def pii_key(loaded: Settings) -> bytes:

@@ -23,9 +23,6 @@ import ledger
 from assets.partitions import days_between
 from declaration import Declaration, RawTable
 from errors import DeliveryError
-from ingestion.deliveries import newest_deliveries
-from ingestion.landing import path_of
-from ingestion.source import written
 from plan import day_steps, over
 from resources.lake import Lake
 
@@ -129,6 +126,10 @@ class Watched:
 
 def looked_at(lake: Lake, table: RawTable, landing: str, start: date, frontier: date) -> Watched:
     """Return what there is of the days near the frontier."""
+    from ingestion.deliveries import newest_deliveries
+    from ingestion.landing import path_of
+    from ingestion.source import written
+
     first = max(start, frontier - LOOK_BACK)
     days = days_between(first, min(frontier + LOOK_AHEAD, over_by(table)))
     files = written({day: path_of(table, landing, day) for day in days})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
@@ -20,9 +21,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import ledger
 from declaration import MlModel
-from lifecycle.move import OVER, Move, move_of
 from plan import ATTEMPT_TAG, GOING, ORPHAN_TAG, months, over
 from resources.lake import Lake
+
+if TYPE_CHECKING:
+    from lifecycle.move import Move
 
 BACKFILL_TAG, LEFT_TAG = "leeway/backfill", "leeway/left"
 MOST_ATTEMPTS = 3  # that failed, of one month and checksum
@@ -94,8 +97,10 @@ def requested(
     )
 
 
-def rested(moves: Sequence[Move]) -> str:
+def rested(moves: "Sequence[Move]") -> str:
     """Return what is told where no day is stale: what is left of the moves, if anything."""
+    from lifecycle.move import OVER
+
     left = "; ".join(move.stands for move in moves if move.stands != OVER)
     return f"{DONE}; {left}" if left else DONE
 
@@ -123,6 +128,8 @@ def stale_features(
         description="Builds days again whose dbt models have changed, newest month first.",
     )
     def evaluate(context: SensorEvaluationContext, lake: Lake) -> RunRequest | SkipReason:
+        from lifecycle.move import move_of
+
         days = ledger.stale_days(lake, {table.name: table.checksum for table in tables}, start)
         runs = context.instance.get_runs(RunsFilter(job_name="backfill"), limit=MOST_RUNS)
         going = context.instance.get_runs(RunsFilter(statuses=GOING))

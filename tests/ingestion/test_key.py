@@ -6,11 +6,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dagster import RunRequest
 
 from definitions import build
-from errors import SetupError
+from errors import RunFailedError, SetupError
 from ingestion.key import fingerprint, keep_key, require_key
 from ingestion.take_in import take_in
+from launch import launch
 from resources.lake import attach, is_lock
 from resources.settings import CHECKOUT, Settings
 
@@ -57,12 +59,12 @@ def test_of_two_homes_that_publish_first_at_once_one_is_refused(lake) -> None:
         lake.transact(partial(keep_key, key=OTHER))
 
 
-def test_a_home_that_has_lost_its_key_does_not_start(lake, tmp_path: Path) -> None:
+def test_a_home_that_has_lost_its_key_works_on_nothing(lake, instance, tmp_path: Path) -> None:
     lake.transact(partial(keep_key, key=KEY))
     project = CHECKOUT / "tests" / "projects" / "other"
     (tmp_path / "landing").mkdir()
     loaded = Settings(
         home=tmp_path, lake_catalog=lake.catalog, lake_data=lake.data, dbt_project_dir=project
     )
-    with pytest.raises(SetupError, match=f"{fingerprint(KEY)}.*Restore `pii.key`"):
-        build(loaded)
+    with pytest.raises(RunFailedError, match=f"{fingerprint(KEY)}.*Restore `pii.key`"):
+        launch(build(loaded), instance, RunRequest(job_name="views"))
