@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from children import end_with_parent
 from errors import SetupError
 from simulation.crowd import Crowd, draw_crowd
 from simulation.dirt import CORRECTION_SHARE, GIFT_SHARE, REPEAT_SHARE
@@ -117,7 +119,8 @@ def simulate_lines(
     days = np.flatnonzero(scale.calendar.open).tolist()
     lines = 0
     spawned = multiprocessing.get_context("spawn")  # a fork would not survive the caller's threads
-    with ProcessPoolExecutor(min(processes, len(days)), spawned) as pool:
+    workers = min(processes, len(days))
+    with ProcessPoolExecutor(workers, spawned, end_with_parent, (os.getpid(),)) as pool:
         for done, written in enumerate(pool.map(partial(write_day, folder, scale), days)):
             lines += written
             progress(done + 1, len(days))
