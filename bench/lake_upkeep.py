@@ -120,7 +120,7 @@ def in_a_week() -> datetime:
 
 def deliver(lake: Lake, day: date, random: np.random.Generator) -> None:
     """Publish a delivery as `ingestion.publish` does."""
-    place = Path(lake.data) / "raw" / "lines" / uuid.uuid4().hex / "accepted" / f"_day={day}"
+    place = Path(lake.data) / "raw" / "lines" / uuid.uuid4().hex / "_rejected=false" / f"_day={day}"
     file = place / "_delivery=d" / "part-0.parquet"
     file.parent.mkdir(parents=True)
     lines = {"x": random.normal(size=LINES), "s": [str(n) for n in random.integers(0, 4000, LINES)]}

@@ -15,6 +15,7 @@ NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 ZONE = r"\s*(Z|[+-]\d{2}:?\d{2})\s*$"
 DAY = r"^\s*(?!0000)\d{4}-\d{1,2}-\d{1,2}"
 TIME = r"[ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?"
+USUAL = r"^(?!0000)\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?$"  # most are, and cost one look only
 MOMENT = rf"{DAY}({TIME}({ZONE})?)?\s*$"
 
 
@@ -38,7 +39,9 @@ def typed(text: SparkColumn, column: Column, timezone: str) -> SparkColumn:
     if column.data_type == "double":
         return F.when(text.rlike(NUMBER) & (F.abs(cast) < float("inf")), cast)
     if decimal := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", column.data_type):
-        return F.when(_fits(text, int(decimal[1]), int(decimal[2])), cast)
+        precision, scale = int(decimal[1]), int(decimal[2])
+        plain = text.rlike(rf"^-?\d{{1,{max(precision - scale, 1)}}}(\.\d{{0,{scale}}})?$")
+        return F.when(plain | _fits(text, precision, scale), cast)
     return cast
 
 
@@ -49,7 +52,8 @@ def _moment(text: SparkColumn, timezone: str) -> SparkColumn:
     here = F.convert_timezone(F.lit("UTC"), F.lit(timezone), instant)
     wall = text.try_cast("timestamp_ntz")
     has_zone = text.rlike(rf"{TIME}{ZONE}")
-    return F.when(text.rlike(MOMENT), F.when(has_zone, here).otherwise(wall))
+    odd = F.when(text.rlike(MOMENT), F.when(has_zone, here).otherwise(wall))
+    return F.when(text.rlike(USUAL), wall).otherwise(odd)
 
 
 def _fits(text: SparkColumn, precision: int, scale: int) -> SparkColumn:

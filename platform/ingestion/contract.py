@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -11,24 +10,28 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from declaration import Column, RawTable, Test
 from ingestion.rules import PATTERNS, RANGES, Bounds, bounds_of, pattern_of, values_of
 
 UNSPLITTABLE = "line: cannot be split into the contract's fields"
-OWN = {  # columns beside the contract's, and their Spark types
-    "_day": "date",
-    "_delivery": "string",
-    "_file": "string",
-    "_line": "bigint",
-    "_reasons": "array<string>",
-    "_line_hash": "string",
-    "_fields": "string",
-}
+# Columns beside the contract's.
+OWN = (
+    "_day",
+    "_delivery",
+    "_file",
+    "_line",
+    "_reasons",
+    "_line_hash",
+    "_fields",
+    "_rejected",
+)
 
 Parents = Mapping[tuple[str, str], Collection[Any]]
 NO_PARENTS: Parents = MappingProxyType({})
-Batches = Iterator[pa.RecordBatch]
+Batches = Iterator[tuple[pa.Array, ...]]
+Rules = Iterator[pa.Array]
 
 
 def not_typed(column: Column) -> str:
@@ -36,13 +39,19 @@ def not_typed(column: Column) -> str:
     return f"{column.name}: not {column.data_type}"
 
 
+def examined(table: RawTable) -> list[Column]:
+    """Return the columns that executors look at: with a rule for one value, or personal."""
+    rules = {c.name for c in table.columns if any(test.name != "unique" for test in c.tests)}
+    return [column for column in table.columns if column.pii or column.name in rules]
+
+
 def schema_of(table: RawTable) -> pandera.DataFrameSchema:
-    """Build the Pandera schema of a table's typed columns.
+    """Build the Pandera schema of a table's typed columns, those that have a rule.
 
     Uniqueness is Spark's, and relationships look at pseudonyms; neither is in the schema.
     """
     columns = {}
-    for column in table.columns:
+    for column in examined(table):
         checks = [check for test in column.tests if (check := check_of(test, column.data_type))]
         nullable = all(test.name != "not_null" for test in column.tests)
         columns[column.name] = pandera.Column(nullable=nullable, checks=checks)
@@ -78,7 +87,7 @@ def _range_check(bounds: Bounds) -> pandera.Check:
 def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> dict[Any, list[str]]:
     """Return every broken rule by row label, e.g. `{17: ["price: not_null"]}`."""
     try:
-        schema.validate(frame, lazy=True)
+        schema.validate(frame, lazy=True, inplace=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases
         if cases["index"].isna().any():
@@ -91,44 +100,50 @@ def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> dict[Any, 
     return {}
 
 
-def validator(
-    table: RawTable, key: bytes, parents: Parents = NO_PARENTS
-) -> Callable[[Batches], Batches]:
-    """Return the function that Spark's executors map over batches of typed rows.
+def judge(table: RawTable, key: bytes, parents: Parents = NO_PARENTS) -> Callable[[Batches], Rules]:
+    """Return the function that Spark's executors map over batches of typed values.
 
-    In: the contract's columns, in order and under any names, then `_raw` (JSON of the fields, pii
-    too) and what is in `OWN` but `_fields`. Out: the same columns, pii replaced by pseudonyms, and
-    `OWN` with every broken rule in `_reasons`, and `_fields` for rejected rows only.
+    In: the values of each `examined` column, then of each personal one the text of values that are
+    not of its type. Out: a struct of `rules`, the broken ones of a row or null, and of `hidden_0`,
+    `hidden_1`, ..., the personal columns' pseudonyms.
 
     parents: (table, column) → its keys.
     """
+    columns = examined(table)
+    personal = [column.name for column in columns if column.pii]
+    fields = ["rules", *(f"hidden_{number}" for number in range(len(personal)))]
 
-    names = [column.name for column in table.columns]
-
-    def validate(batches: Batches) -> Batches:
-        schema = schema_of(table)
-        pseudonym = pseudonyms(key)
-        for numbered in batches:
-            batch = numbered.rename_columns([*names, *numbered.schema.names[len(names) :]])
-            # years far from ours do not fit nanoseconds, and integers beside nulls no float
-            frame = batch.to_pandas(coerce_temporal_nanoseconds=False, integer_object_nulls=True)
-            reasons = [list(found) for found in frame["_reasons"]]
-            broken = failures(schema, frame[frame["_line_hash"].isna()])
-            for column in table.columns:
-                if column.pii:
-                    frame[column.name] = frame[column.name].map(pseudonym, na_action="ignore")
-            for row, rules in [*broken.items(), *_orphans(table, frame, parents)]:
-                reasons[row] += [rule for rule in rules if not _is_said(table, rule, reasons[row])]
-            frame["_reasons"] = reasons
-            frame["_fields"] = [
-                _rejected(table, frame, row, pseudonym) if reasons[row] else None
-                for row in frame.index
-            ]
-            yield _batch(table, frame, batch).rename_columns(
-                [*numbered.schema.names[: len(names)], *OWN]
+    def judged(batches: Batches) -> Rules:
+        schema, pseudonym = schema_of(table), pseudonyms(key)
+        for arrays in batches:
+            values = dict(zip((c.name for c in columns), arrays, strict=False))
+            untyped = dict(zip(personal, arrays[len(columns) :], strict=True))
+            hidden = {name: _hidden(values[name], pseudonym) for name in personal}
+            frame = pd.DataFrame({c.name: in_pandas(values[c.name], c.tests) for c in columns})
+            rules: list[list[str] | None] = [None] * len(frame)
+            broken = failures(schema, frame)
+            for row, found in [*broken.items(), *_orphans(table, {**values, **hidden}, parents)]:
+                rules[row] = [*(rules[row] or []), *found]
+            kept = [pc.coalesce(hidden[n], _hidden(untyped[n], pseudonym)) for n in personal]
+            yield pa.StructArray.from_arrays(
+                [pa.array(rules, pa.list_(pa.string())), *kept], fields
             )
 
-    return validate
+    return judged
+
+
+def in_pandas(values: pa.Array, tests: Collection[Test]) -> pd.Series:
+    """Return values as Pandera's checks take them.
+
+    Repeated texts are looked at once; only where they are compared by order each is on its own.
+    Everything else stays Arrow's: years far from ours do not fit pandas' nanoseconds, integers
+    beside nulls no float, and decimals would be objects.
+    """
+    if not pa.types.is_string(values.type):
+        return pd.Series(values, dtype=pd.ArrowDtype(values.type))
+    if any(test.name in RANGES for test in tests):
+        return values.to_pandas()
+    return values.dictionary_encode().to_pandas()
 
 
 def pseudonyms(key: bytes) -> Callable[[Any], str]:
@@ -141,47 +156,21 @@ def pseudonyms(key: bytes) -> Callable[[Any], str]:
     return pseudonym
 
 
+def _hidden(values: pa.Array, pseudonym: Callable[[Any], str]) -> pa.Array:
+    """Return the pseudonyms of values, null where there is none."""
+    different = values.dictionary_encode()
+    names = [pseudonym(value) for value in different.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(different.indices)
+
+
 def _orphans(
-    table: RawTable, frame: pd.DataFrame, parents: Parents
-) -> Iterator[tuple[Any, list[str]]]:
+    table: RawTable, values: Mapping[str, pa.Array], parents: Parents
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows whose value is none of its parent's, with the broken rule."""
     for column in table.columns:
         for test in column.tests:
             if test.name == "relationships":
                 keys = parents[test.arguments["to"], test.arguments["field"]]
-                values = frame[column.name].dropna()
-                for row in values.index[~values.isin(keys)]:
+                given = values[column.name].to_pandas(integer_object_nulls=True).dropna()
+                for row in given.index[~given.isin(keys)]:
                     yield row, [f"{column.name}: relationships"]
-
-
-def _is_said(table: RawTable, rule: str, reasons: list[str]) -> bool:
-    """Return whether a value is missing only because it was not of its type."""
-    said = {f"{c.name}: not_null" for c in table.columns if not_typed(c) in reasons}
-    return rule in said
-
-
-def _rejected(
-    table: RawTable, frame: pd.DataFrame, row: Any, pseudonym: Callable[[Any], str]
-) -> str | None:
-    """Return a row's fields as JSON; of a personal value that is not of its type, of its text."""
-    if not pd.isna(frame.at[row, "_line_hash"]):
-        return None
-    fields = json.loads(frame.at[row, "_raw"])
-    for name in (column.name for column in table.columns if column.pii):
-        text, value = fields.get(name), frame.at[row, name]
-        fields[name] = value if not pd.isna(value) else None if text is None else pseudonym(text)
-    return json.dumps(fields)
-
-
-def _batch(table: RawTable, frame: pd.DataFrame, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch with what has changed; everything else passes by pandas untouched."""
-    changed = {
-        "_reasons": pa.array(frame["_reasons"], pa.list_(pa.string())),
-        "_fields": pa.array(frame["_fields"], pa.string()),
-    }
-    for column in table.columns:
-        if column.pii:
-            changed[column.name] = pa.array(frame[column.name], pa.string(), from_pandas=True)
-    names = [*(column.name for column in table.columns), *OWN]
-    arrays = [changed[name] if name in changed else batch.column(name) for name in names]
-    return pa.RecordBatch.from_arrays(arrays, names)

@@ -48,8 +48,11 @@ def _csv(lines: Lines) -> Inspected:
     csv.field_size_limit(sys.maxsize)  # `Lines` bounds the whole record
     records = _records(lines)
     header = tuple(next(records, []))
-    plain = lines.skip(blank=b"\r", stop=b'"')
-    count = plain + sum(1 for fields in records if fields)
+    count = lines.skip(blank=b"\r", quotes=True)
+    for fields in records:
+        count += bool(fields)
+        if lines.at_block_end:
+            count += lines.skip(blank=b"\r", quotes=True)
     return Inspected(header, count, longest=lines.longest)
 
 

@@ -1,5 +1,6 @@
 """The lines of a text file, checked as they are read; memory is bounded by the longest allowed."""
 
+import csv
 import zlib
 from collections.abc import Iterator
 from gzip import GzipFile
@@ -33,7 +34,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        if self._at == len(self._block) and not self._next_block():
+        if self.at_block_end and not self._next_block():
             raise StopIteration
         end = self._block.find(b"\n", self._at) + 1 or len(self._block)
         line = self._block[self._at : end].rstrip(b"\r\n")
@@ -41,8 +42,7 @@ class Lines:
         self.longest = max(self.longest, self._size)
         if self._size > self._longest:
             raise _too_long(self.number, self._longest)
-        # only a line feed ends a line; Python's CSV reader would stop at a lone carriage return
-        text = line.decode().replace("\r", " ") + "\n"
+        text = _for_csv(line) + "\n"
         self.record.append(text)
         return text
 
@@ -50,16 +50,22 @@ class Lines:
         """Forget the lines given out so far."""
         self.record, self._size = [], 0
 
-    def skip(self, blank: bytes, stop: bytes = b"") -> int:
+    @property
+    def at_block_end(self) -> bool:
+        """Whether the next line is the first of a block."""
+        return self._at == len(self._block)
+
+    def skip(self, blank: bytes, *, quotes: bool = False) -> int:
         """Pass over the lines block by block and count those that hold something.
 
-        blank: characters that count as nothing. stop: ends before the first block that holds it.
+        blank: characters that count as nothing. quotes: ends before the first block that has a
+        record of several lines.
         """
         count = 0
         self.start_record()
-        while self._at < len(self._block) or self._next_block():
+        while not self.at_block_end or self._next_block():
             block = self._block[self._at :]
-            if stop and stop in block:
+            if quotes and not _is_one_a_line(block):
                 break
             count += _not_blank(block, blank)
             self.number += block.count(b"\n")
@@ -70,6 +76,20 @@ class Lines:
         self._block, self._at = next(self._blocks, b""), 0
         self.longest = max(self.longest, *map(len, self._block.split(b"\n")))
         return self._block != b""
+
+
+def _for_csv(line: bytes) -> str:
+    # only a line feed ends a line; Python's CSV reader would stop at a lone carriage return
+    return line.rstrip(b"\r").decode().replace("\r", " ")
+
+
+def _is_one_a_line(block: bytes) -> bool:
+    """Return whether every CSV record of a block, which begins with one, ends with its line."""
+    if b'"' not in block:
+        return True
+    quoted = [_for_csv(line) for line in block.split(b"\n") if b'"' in line]
+    # a record that goes on takes the line after it, the last one the line that is put there
+    return sum(1 for _ in csv.reader([*quoted, "end"])) == len(quoted) + 1
 
 
 def _not_blank(block: bytes, blank: bytes) -> int:

@@ -1,81 +1,94 @@
-"""Profiles of deliveries, on Spark: one pass over rows that have been read."""
+"""What a pass has written, by day: lines read and accepted, and profiles; one query by DuckDB."""
 
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
+from typing import Any
 
-from pyspark.sql import Column as SparkColumn
-from pyspark.sql import DataFrame, Row, Window
-from pyspark.sql import functions as F  # noqa: N812 - the name that everyone gives it
+import duckdb
 
 from declaration import Column, RawTable
 from ingestion.audit import Counts
 from ingestion.profile import ColumnProfile, Profile
+from ingestion.publish import HIVE_TYPES
+from resources.lake import quoted
 
-ACCURACY = 10_000  # the approximate median is exact up to about so many different values
 
-
-def profiled(rows: DataFrame, table: RawTable) -> dict[date, tuple[Counts, Profile]]:
+def profiled(folder: str, table: RawTable, threads: int) -> dict[date, tuple[Counts, Profile]]:
     """Return the lines that were read and accepted, and the accepted ones' profile, by day.
 
-    rows: as `reading.read_rows` returns them.
+    folder: what `reading.write_rows` has written.
     """
-    own = [F.col("_day"), F.col("_file"), F.col("_line"), (F.size("_reasons") == 0).alias("_ok")]
+    # listed here, as DuckDB would take a star or a bracket in the lake's path for a pattern
+    files = [str(file) for file in sorted(Path(folder).glob("*/*/*/*.parquet"))]
+    if not files:
+        return {}
     measured = {
-        f"{field}_{number}": (column.name, field, value)
+        f"{field}_{number}": (column.name, field, value, summary)
         for number, column in enumerate(table.columns)
-        for field, value in _measured(column).items()
+        for field, (value, summary) in _measured(column).items()
     }
-    values = [value.alias(alias) for alias, (_, _, value) in measured.items()]
-    narrow = rows.select(*own, *values, _hour(table).alias("_hour"))
-    in_file_order = Window.partitionBy("_day").orderBy("_file", "_line")
-    for alias, (_, field, _) in measured.items():
-        if field == "breaks":
-            changes = F.col(alias) != F.lag(alias).over(in_file_order)
-            narrow = narrow.withColumn(alias, changes.cast("int"))
-    ok = F.col("_ok")
-    found = narrow.groupBy("_day").agg(
-        F.count("*").alias("_read"),
-        F.count(F.when(ok, 1)).alias("_accepted"),
-        F.min(F.when(ok, F.col("_hour"))).alias("_first"),
-        F.max(F.when(ok, F.col("_hour"))).alias("_last"),
-        *(_summary(field, F.when(ok, F.col(a))).alias(a) for a, (_, field, _) in measured.items()),
+    values = "".join(f", {value} as {alias}" for alias, (_, _, value, _) in measured.items())
+    summaries = "".join(
+        f", {summary.format(alias)} as {alias}" for alias, (_, _, _, summary) in measured.items()
     )
-    names = {alias: (name, field) for alias, (name, field, _) in measured.items()}
-    return {row["_day"]: _profile(row, names) for row in found.collect()}
+    with duckdb.connect(config={"threads": threads}) as connection:
+        found = connection.execute(
+            f"""with rows as (select * from read_parquet(?, hive_types = {HIVE_TYPES})),
+            counted as (
+                select _day, count(*) as _read, count(*) filter (where not _rejected) as _accepted
+                from rows group by _day
+            ),
+            accepted as (
+                select _day, {_hour(table)} as _hour {values} from rows where not _rejected
+                window in_file_order as (partition by _day order by _line)
+            ),
+            summed as (
+                select _day, min(_hour) as _first, max(_hour) as _last {summaries}
+                from accepted group by _day
+            )
+            select * from counted left join summed using (_day)""",
+            [files],
+        ).to_arrow_table()
+    names = {alias: (name, field) for alias, (name, field, _, _) in measured.items()}
+    return {row["_day"]: _profile(row, names) for row in found.to_pylist()}
 
 
-def _measured(column: Column) -> dict[str, SparkColumn]:
-    """Return what is measured of each value of a column, by the field of ColumnProfile."""
-    value = F.col(f"`{column.name.replace('`', '``')}`")
-    found: dict[str, SparkColumn] = {}
+def _measured(column: Column) -> dict[str, tuple[str, str]]:
+    """Return what is measured of a column, by the field of ColumnProfile.
+
+    Of each value, and how the values of a day are put together.
+    """
+    value = quoted(column.name)
+    found: dict[str, tuple[str, str]] = {}
     if column.is_number:
-        found["median"] = value.cast("double")
+        found["median"] = f"{value}::double", "quantile_disc({}, 0.5)"
     if column.stored_type == "varchar":
-        found["distinct"] = F.when(value.isNotNull(), F.xxhash64(value))
+        found["distinct"] = value, "count(distinct {0}) / nullif(count({0}), 0)"
     if column.data_type == "varchar" and not column.pii:
-        found["length"] = F.length(value)
+        found["length"] = f"length({value})", "avg({})"
     if all(test.name != "not_null" for test in column.tests):
-        found["nulls"] = found["breaks"] = value.isNull().cast("int")
+        missing = f"({value} is null)"
+        found["nulls"] = f"{missing}::integer", "avg({})"
+        found["breaks"] = (
+            f"({missing} <> lag({missing}) over in_file_order)::integer",
+            "avg({})",
+        )
     return found
 
 
-def _summary(field: str, value: SparkColumn) -> SparkColumn:
-    if field == "median":
-        return F.percentile_approx(value, 0.5, ACCURACY)
-    if field == "distinct":
-        return F.try_divide(F.approx_count_distinct(value), F.count(value))
-    return F.avg(value)
-
-
-def _hour(table: RawTable) -> SparkColumn:
+def _hour(table: RawTable) -> str:
     """Return the hours from midnight to a row's event, null where the table has no such time."""
     name = table.ingest.event_time
     if not any(c.name == name and c.data_type == "timestamp" for c in table.columns):
-        return F.lit(None).cast("double")
-    time = F.col(f"`{name}`")
-    return F.hour(time) + F.minute(time) / 60 + F.second(time) / 3600
+        return "null::double"
+    time = quoted(str(name))
+    return f"hour({time}) + minute({time}) / 60 + second({time}) / 3600"
 
 
-def _profile(row: Row, names: dict[str, tuple[str, str]]) -> tuple[Counts, Profile]:
+def _profile(
+    row: Mapping[str, Any], names: Mapping[str, tuple[str, str]]
+) -> tuple[Counts, Profile]:
     fields: dict[str, dict[str, float]] = {}
     for alias, (name, field) in names.items():
         fields.setdefault(name, {})[field] = row[alias]

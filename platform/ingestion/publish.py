@@ -1,6 +1,7 @@
 """Publish deliveries: files, rejects and ledger rows become visible in one transaction."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,6 +21,10 @@ from ingestion.profile import Profile
 from ingestion.retyping import retype
 from resources.lake import Lake, literal, quoted
 from turns import take_turn
+
+# Folders of what a pass has written, and the types of what their names say.
+ACCEPTED, REJECTED = "_rejected=false", "_rejected=true"
+HIVE_TYPES = "{'_rejected': boolean, '_day': date, '_delivery': varchar}"
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ def publish(
     days = [delivery.day for delivery in deliveries]
     clock = read_clock(connection, table.name, days, horizons)
     if folder:
-        _add_files(connection, table, Path(folder, "accepted"))
-        _add_rejects(connection, table, Path(folder, "rejected"))
+        _add_files(connection, table, Path(folder, ACCEPTED))
+        _add_rejects(connection, table, Path(folder, REJECTED))
         _require_counted(connection, table, deliveries)
     for delivery in deliveries:
         known_from = clock.known_from(delivery.day)
@@ -118,24 +123,31 @@ def create_all(lake: Lake, tables: Sequence[RawTable]) -> None:
     lake.transact(create)
 
 
+def remove_day(folder: str, day: date) -> None:
+    """Remove what a pass has written for a day, which then publishes nothing of it."""
+    for path in Path(folder).glob(f"*/_day={day}"):
+        shutil.rmtree(path)
+
+
 def _add_files(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: Path) -> None:
     # listed here, as DuckDB would take a star or a bracket in the lake's path for a pattern
     for file in sorted(folder.glob("*/*/*.parquet")):
         connection.execute(
             f"call ducklake_add_data_files('lake', {literal(table.name)}, {literal(str(file))}, "
-            "schema => 'raw', hive_partitioning => true, allow_missing => true)"
+            "schema => 'raw', hive_partitioning => true, allow_missing => true, "
+            "ignore_extra_columns => true)"  # those that only a rejected row has values in
         )
 
 
 def _add_rejects(connection: duckdb.DuckDBPyConnection, table: RawTable, folder: Path) -> None:
-    files = [str(file) for file in sorted(folder.glob("*.parquet"))]
+    files = [str(file) for file in sorted(folder.glob("*/*/*.parquet"))]
     if not files:
         return
     connection.execute(
         f"""insert into {quoted("quarantine", table.name)}
         (_day, _delivery, _line, _file, _reasons, _fields, _line_hash)
         select _day, _delivery, _line, _file, _reasons, _fields, _line_hash
-        from read_parquet(?) order by _day, _line""",
+        from read_parquet(?, hive_types = {HIVE_TYPES}) order by _day, _line""",
         [files],
     )
 

@@ -2,24 +2,33 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812 - the name that everyone gives it
-from pyspark.sql.types import DataType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-from declaration import RawTable
+from declaration import Column, RawTable
 from ingestion.casting import named, typed
-from ingestion.contract import NO_PARENTS, OWN, UNSPLITTABLE, Parents, not_typed, validator
+from ingestion.contract import (
+    NO_PARENTS,
+    OWN,
+    UNSPLITTABLE,
+    Parents,
+    examined,
+    judge,
+    not_typed,
+)
 from ingestion.json_lines import splitter
 from ingestion.landing import Landed
 
 ROW_BITS = (1 << 33) - 1  # monotonically_increasing_id: the low 33 bits count rows in a partition
 
 COLUMNS = 20_480  # Spark's own bound; a record of more fields would end the whole pass
+KEEP_NULLS = {"ignoreNullFields": "false"}
 GLOB = re.compile(r"[\\*?\[\]{}]")  # what a path must escape, or Spark takes it for a pattern
 
 
@@ -30,36 +39,27 @@ def read_rows(
     key: bytes,
     parents: Parents = NO_PARENTS,
 ) -> DataFrame:
-    """Return one row per record of the staged files, accepted where `_reasons` is empty.
+    """Return one row per record of the staged files.
 
     parents: see `ingestion.parents.parent_keys`. Columns: the contract's, then `_day`, `_delivery`,
-    `_file` (the landing file), `_line` (1 for the first record after the header), `_reasons`,
-    `_fields` (JSON, rejected rows only), `_line_hash` (records that cannot be split keep this
-    instead of fields).
+    `_line` (1 for the first record after the header), `_rejected`, and of rejected rows `_file`
+    (the landing file), `_reasons`, and `_fields` (JSON) or `_line_hash` (of records that cannot be
+    split).
     """
     groups: dict[tuple[str, ...], list[Landed]] = defaultdict(list)
     for file in landed:
         groups[file.header].append(file)
     rows = reduce(
         DataFrame.unionByName,
-        [_typed(_fields(spark, table, files), table, files) for files in groups.values()],
+        [_typed(_fields(spark, table, files), table) for files in groups.values()],
     )
     rows = _with_unique(rows, table).coalesce(_tasks(spark))
-    # Spark takes a dot or a backtick in a name for syntax there, so columns go by number
-    numbered = rows.toDF(*_numbers(table), *rows.columns[len(table.columns) :])
-    judged = numbered.mapInArrow(validator(table, key, parents), schema=_schema(table))
-    return judged.toDF(*(column.name for column in table.columns), *OWN)
+    return _kept(_judged(rows, table, judge(table, key, parents)), table, landed)
 
 
-def write_rows(rows: DataFrame, table: RawTable, folder: str) -> None:
-    """Write accepted rows beside the lake's data, a folder per day and delivery, and rejects."""
-    ok = F.size("_reasons") == 0
-    stored = [named(column.name) for column in table.columns]
-    accepted = rows.where(ok).select(*stored, "_day", "_delivery", "_line")
-    accepted.write.partitionBy("_day", "_delivery").parquet(f"{folder}/accepted")
-    kept = ["_day", "_delivery", "_line", "_file", "_reasons", "_fields", "_line_hash"]
-    rejected = rows.where(~ok).select(*kept)
-    rejected.write.parquet(f"{folder}/rejected")
+def write_rows(rows: DataFrame, folder: str) -> None:
+    """Write rows beside the lake's data, a folder for what is rejected or not, day and delivery."""
+    rows.write.partitionBy("_rejected", "_day", "_delivery").parquet(folder)
 
 
 def _fields(spark: SparkSession, table: RawTable, files: Sequence[Landed]) -> DataFrame:
@@ -86,7 +86,8 @@ def _csv(spark: SparkSession, table: RawTable, files: Sequence[Landed]) -> DataF
     blank = named(names[0]).eqNullSafe("\r")
     for name in names[1:]:
         blank &= named(name).isNull()
-    last = F.regexp_replace(named(names[-1]), "\r$", "")
+    last = named(names[-1])
+    last = F.when(last.endswith("\r"), F.left(last, F.length(last) - 1)).otherwise(last)
     fields = {name: named(name) for name in declared}
     if names[-1] in declared:
         fields[names[-1]] = F.when(last != "", last)
@@ -131,37 +132,90 @@ def _as(values: Mapping[str, SparkColumn]) -> list[SparkColumn]:
     return [value.alias(name) for name, value in values.items()]
 
 
-def _typed(fields: DataFrame, table: RawTable, files: Sequence[Landed]) -> DataFrame:
-    """Cast text to the contract's types; what cannot be cast becomes a reason, never an error."""
-    names = {Path(str(file.staged)).name: str(file.file) for file in files}
-    sources = F.create_map(*(F.lit(text) for pair in names.items() for text in pair))
-    torn = F.col("_corrupt").isNotNull()
-    # values are columns of their own, so that reasons look at them without casting again
-    numbers = dict(zip((c.name for c in table.columns), _numbers(table), strict=True))
+def _typed(fields: DataFrame, table: RawTable) -> DataFrame:
+    """Cast text to the contract's types; what cannot be cast becomes a reason, never an error.
+
+    Columns: the contract's values by number (`_numbers`), the text of those that are no text
+    anyway, `_corrupt`, `_name`, `_line`, `_day`, `_reasons`.
+    """
+    numbers = _numbers(table)
     values = {
         numbers[c.name]: typed(named(c.name), c, table.ingest.timezone) for c in table.columns
     }
-    fields = fields.select(
-        "*", *_as(values), F.substring("_name", 1, 10).cast("date").alias("_day")
-    )
+    # values are columns of their own, so that reasons look at them without casting again
+    rows = fields.select("*", *_as(values), F.substring("_name", 1, 10).cast("date").alias("_day"))
+    torn = F.col("_corrupt").isNotNull()
     reasons = [
         F.when(named(c.name).isNotNull() & F.col(numbers[c.name]).isNull(), not_typed(c))
         for c in table.columns
+        if c.data_type != "varchar"
     ]
     if table.ingest.event_time:
         reasons.append(_another_day(F.col(numbers[table.ingest.event_time]), table))
-    whole = F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
-    given = [named(column.name) for column in table.columns]
-    return fields.select(
-        *_as({name: F.when(~torn, F.col(number)) for name, number in numbers.items()}),
-        "_day",
-        F.substring("_name", 12, 16).alias("_delivery"),
-        sources[F.col("_name")].alias("_file"),
-        "_line",
-        F.to_json(F.struct(*given), {"ignoreNullFields": "false"}).alias("_raw"),
-        F.when(torn, F.array(F.lit(UNSPLITTABLE))).otherwise(whole).alias("_reasons"),
-        F.when(torn, F.sha2("_corrupt", 256)).alias("_line_hash"),
+    found = F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
+    whole = F.when(F.coalesce(*reasons).isNotNull(), found) if reasons else F.lit(None)
+    return rows.select(
+        *_as({number: F.when(~torn, F.col(number)) for number in numbers.values()}),
+        *(named(column.name) for column in table.columns if column.data_type != "varchar"),
+        *("_corrupt", "_name", "_line", "_day"),
+        F.when(torn, F.array(F.lit(UNSPLITTABLE)))
+        .otherwise(F.coalesce(whole, _none()))
+        .alias("_reasons"),
     )
+
+
+def _judged(rows: DataFrame, table: RawTable, judged: Callable) -> DataFrame:
+    """Have executors check the contract's rules: `_judged` as `contract.judge` says, `_reasons`."""
+    numbers, looked_at = _numbers(table), examined(table)
+    personal = [column for column in looked_at if column.pii]
+    hidden = [f", hidden_{number}: string" for number in range(len(personal))]
+    kind = f"struct<rules: array<string>{''.join(hidden)}>"
+    values = [F.col(numbers[column.name]) for column in looked_at]
+    untyped = [F.when(F.col(numbers[c.name]).isNull(), _text(c, numbers)) for c in personal]
+    check = F.arrow_udf(judged, kind)  # type: ignore[call-overload]  # the stubs know no hints
+    told = check(*values, *untyped) if values else F.lit(None).cast(kind)
+    return rows.withColumn("_judged", told).withColumn("_reasons", _all_reasons(table))
+
+
+def _kept(rows: DataFrame, table: RawTable, files: Sequence[Landed]) -> DataFrame:
+    """Replace personal values by their pseudonyms, and keep of rejected rows what they were."""
+    numbers = _numbers(table)
+    personal = [column.name for column in table.columns if column.pii]
+    hidden = {name: F.col(f"_judged.hidden_{number}") for number, name in enumerate(personal)}
+    rejected, torn = F.size("_reasons") > 0, F.col("_corrupt").isNotNull()
+    values = {name: F.col(number) for name, number in numbers.items()}
+    values |= {name: F.when(values[name].isNotNull(), hidden[name]) for name in personal}
+    given = _as({c.name: hidden.get(c.name, _text(c, numbers)) for c in table.columns})
+    paths = {Path(str(file.staged)).name: str(file.file) for file in files}
+    path = F.create_map(*(F.lit(text) for pair in paths.items() for text in pair))
+    return rows.select(
+        *values.values(),
+        "_day",
+        F.substring("_name", 12, 16),
+        F.when(rejected, path[F.col("_name")]),
+        "_line",
+        F.when(rejected, F.col("_reasons")),
+        F.when(torn, F.sha2("_corrupt", 256)),
+        F.when(rejected & ~torn, F.to_json(F.struct(*given), KEEP_NULLS)),
+        rejected,
+    ).toDF(*values, *OWN)
+
+
+def _text(column: Column, numbers: Mapping[str, str]) -> SparkColumn:
+    """Return what the file has for a column; a text is its own value."""
+    return F.col(numbers[column.name]) if column.data_type == "varchar" else named(column.name)
+
+
+def _all_reasons(table: RawTable) -> SparkColumn:
+    """Return the reasons of a row: a torn one has one, and a value that is not of its type one."""
+    untyped = F.col("_reasons")
+    said = [
+        F.when(F.array_contains(untyped, not_typed(c)), f"{c.name}: not_null")
+        for c in table.columns
+    ]
+    rules = F.array_except(F.col("_judged.rules"), F.array(*said))
+    rules = F.coalesce(F.when(F.col("_corrupt").isNull(), rules), _none())
+    return F.when(F.col("_judged.rules").isNull(), untyped).otherwise(F.concat(untyped, rules))
 
 
 def _another_day(event_time: SparkColumn, table: RawTable) -> SparkColumn:
@@ -172,12 +226,13 @@ def _another_day(event_time: SparkColumn, table: RawTable) -> SparkColumn:
 
 def _with_unique(rows: DataFrame, table: RawTable) -> DataFrame:
     """Add a reason for values that a day holds twice, where the contract says `unique`."""
+    numbers = _numbers(table)
     for column in table.columns:
         if any(test.name == "unique" for test in column.tests):
-            peers = F.count(named(column.name)).over(Window.partitionBy("_day", named(column.name)))
+            value = F.col(numbers[column.name])
+            peers = F.count(value).over(Window.partitionBy("_day", value))
             reason = F.when(peers > 1, F.array(F.lit(f"{column.name}: unique")))
-            none = F.array().cast("array<string>")
-            rows = rows.withColumn("_reasons", F.concat("_reasons", F.coalesce(reason, none)))
+            rows = rows.withColumn("_reasons", F.concat("_reasons", F.coalesce(reason, _none())))
     return rows
 
 
@@ -186,13 +241,10 @@ def _tasks(spark: SparkSession) -> int:
     return int(str(spark.conf.get("spark.sql.shuffle.partitions")))
 
 
-def _numbers(table: RawTable) -> list[str]:
-    return [f"_{number}" for number in range(len(table.columns))]
+def _numbers(table: RawTable) -> dict[str, str]:
+    """Name columns by number: Spark takes a dot or a backtick in a name for syntax."""
+    return {column.name: f"_{number}" for number, column in enumerate(table.columns)}
 
 
-def _schema(table: RawTable) -> StructType:
-    stored = [
-        StructField(number, StringType() if c.pii else DataType.fromDDL(c.spark_type))
-        for number, c in zip(_numbers(table), table.columns, strict=True)
-    ]
-    return StructType([*stored, *(StructField(n, DataType.fromDDL(t)) for n, t in OWN.items())])
+def _none() -> SparkColumn:
+    return F.array().cast("array<string>")

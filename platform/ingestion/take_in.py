@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ from ingestion.key import keep_key, require_key
 from ingestion.landing import Landed, land, replayed
 from ingestion.parents import outdated, parent_keys
 from ingestion.profile import Profile
-from ingestion.publish import Delivery, keep_times, publish
+from ingestion.publish import Delivery, keep_times, publish, remove_day
 from ingestion.staging import staging_folder
 from resources.lake import Lake
 
@@ -69,7 +70,7 @@ def take_in(
     replays = {day: row["replays"] for day, row in newest.items()} | outdated(lake, table, days)
     settled = {day: row["delivery"] for day, row in newest.items() if not is_unread(row)}
     with staging_folder(staging) as copies:
-        landed, failed = _land(table, landing, days, copies, settled, replays)
+        landed, failed = _land(table, landing, days, copies, settled, replays, lake.threads)
         changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
     _remember_times(lake, table.name, [f for f in landed if f not in changed], newest)
@@ -148,18 +149,22 @@ def _land(
     copies: Path,
     settled: Mapping[date, str],
     replays: Mapping[date, str | None],
+    threads: int,
 ) -> tuple[list[Landed], list[DeliveryError]]:
     """Look at every day's file; a day that fails does not keep the others from being taken in."""
-    landed, failed = [], []
-    for day in days:
+
+    def look(day: date) -> Landed | DeliveryError:
+        again = replays.get(day)
+        contract = table.model_copy(update={"checksum": replayed(table.checksum, again)})
         try:
-            again = replays.get(day)
-            contract = table.model_copy(update={"checksum": replayed(table.checksum, again)})
-            found = land(contract, landing, day, copies, settled.get(day))
-            landed.append(replace(found, replays=again))
+            return replace(land(contract, landing, day, copies, settled.get(day)), replays=again)
         except DeliveryError as error:
-            failed.append(error)
-    return landed, failed
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:  # copying and unpacking leave Python to others
+        found = list(pool.map(look, days))
+    failed = [each for each in found if isinstance(each, DeliveryError)]
+    return [each for each in found if isinstance(each, Landed)], failed
 
 
 def _known(history: Sequence[dict[str, Any]], changed: Sequence[Landed]) -> list[dict[str, Any]]:
@@ -181,13 +186,11 @@ def _read(
     from ingestion.profiling import profiled
     from ingestion.reading import read_rows, write_rows
 
-    rows = read_rows(spark, table, files, key, parent_keys(lake, table)).persist()
-    try:
-        found = profiled(rows, table)
-        short = [f.day for f in files if f.day in found and is_short(counted(f, found[f.day][0]))]
-        write_rows(rows.where(~rows["_day"].isin(short)), table, folder)
-    finally:
-        rows.unpersist()
+    write_rows(read_rows(spark, table, files, key, parent_keys(lake, table)), folder)
+    found = profiled(folder, table, lake.threads)
+    for file in files:
+        if file.day in found and is_short(counted(file, found[file.day][0])):
+            remove_day(folder, file.day)  # which of its rows are missing, nobody can tell
     return found
 
 

@@ -15,7 +15,7 @@ from ingestion.audit import Counts
 from ingestion.deliveries import newest_deliveries
 from ingestion.landing import Landed
 from ingestion.profile import Profile
-from ingestion.publish import Delivery, create_all, publish
+from ingestion.publish import ACCEPTED, REJECTED, Delivery, create_all, publish
 from ingestion.release import release
 from resources.lake import Lake, attach, is_lock
 
@@ -97,7 +97,7 @@ def test_a_lake_under_an_odd_name_holds_every_row(desk, tmp_path: Path) -> None:
     assert (len(desk.rows()), len(desk.rows("quarantine.sales"))) == (2, 1)
 
 
-@pytest.mark.parametrize("kind", ["accepted", "rejected"])
+@pytest.mark.parametrize("kind", [ACCEPTED, REJECTED])
 def test_rows_that_are_lost_on_their_way_keep_the_delivery_out(
     desk, monkeypatch, kind: str
 ) -> None:

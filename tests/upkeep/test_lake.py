@@ -105,7 +105,7 @@ def test_a_version_whose_training_set_was_made_again_keeps_its_own_snapshot(work
 
 def staged(folder: Path, day: int) -> Path:
     """Write a delivery's file as Spark does."""
-    place = folder / "accepted" / f"_day={FIRST + timedelta(days=day)}" / "_delivery=abc"
+    place = folder / "_rejected=false" / f"_day={FIRST + timedelta(days=day)}" / "_delivery=abc"
     place.mkdir(parents=True)
     target = place / "part-0.parquet"
     duckdb.sql(f"copy (select range as x from range(20)) to '{target}' (format parquet)")

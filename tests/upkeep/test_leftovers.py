@@ -81,13 +81,13 @@ def test_output_of_old_runs_goes_and_other_files_beside_it_stay(home: Settings) 
 
 def test_spark_s_markers_and_empty_folders_of_deliveries_go(home: Settings) -> None:
     raw = Path(home.lake_data) / "raw"
-    day = raw / "lines" / "id" / "accepted" / "_day=2024-01-01"
+    day = raw / "lines" / "id" / "_rejected=false" / "_day=2024-01-01"
     written(day / ".part-0.parquet.crc", timedelta(days=2))
-    written(raw / "lines" / "id" / "accepted" / "_SUCCESS", timedelta(days=2))
+    written(raw / "lines" / "id" / "_rejected=false" / "_SUCCESS", timedelta(days=2))
     rows = written(raw / "lines" / "other" / "part-0.parquet", timedelta(days=2))
     merged = written(raw / "lines" / "merged.parquet", timedelta(days=2))
     sweep(home, NOW)
-    age(raw / "lines" / "id" / "accepted" / "_day=2024-01-01", timedelta(days=2))
+    age(raw / "lines" / "id" / "_rejected=false" / "_day=2024-01-01", timedelta(days=2))
     sweep(home, NOW)
     assert not (raw / "lines" / "id").exists()
     assert rows.exists()
@@ -95,7 +95,7 @@ def test_spark_s_markers_and_empty_folders_of_deliveries_go(home: Settings) -> N
 
 
 def test_what_spark_writes_right_now_stays(home: Settings) -> None:
-    folder = Path(home.lake_data) / "raw" / "lines" / "id" / "accepted"
+    folder = Path(home.lake_data) / "raw" / "lines" / "id" / "_rejected=false"
     marker = written(folder / "_SUCCESS", timedelta(hours=1))
     empty = folder / "_temporary"
     empty.mkdir()
