@@ -3,7 +3,6 @@
 from typing import cast
 
 import numpy as np
-from scipy.spatial.distance import jensenshannon
 
 from ml.sketch import OTHER, ColumnSketch, Floats
 
@@ -60,6 +59,8 @@ def quantiles(ordered: Floats, size: int) -> Floats:
 
 def category_distance(reference: ColumnSketch, current: ColumnSketch) -> float:
     """Jensen-Shannon distance (natural logarithm, 0 to 0.83), as Evidently's `jensenshannon`."""
+    from scipy.spatial.distance import jensenshannon  # its import takes half a second
+
     levels = sorted({*reference.levels, *current.levels})
     shares = [shares_of(column, levels) for column in (reference, current)]
     return float(np.nan_to_num(jensenshannon(*shares)))

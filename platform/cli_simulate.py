@@ -2,16 +2,17 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from errors import SetupError
-from simulation.run import Summary
-from simulation.scale import Scale, simulate_lines
-from simulation.scale import Summary as LargeSummary
 from simulation.shop import Drift, Shop
+
+if TYPE_CHECKING:  # every command loads this file
+    from simulation.run import Summary
+    from simulation.scale import Summary as LargeSummary
 
 commands = typer.Typer()
 out = Console()
@@ -44,7 +45,7 @@ def simulate(
     make_large(scale, days, seed, start)
 
 
-def make_shop(shop: Shop) -> Summary:
+def make_shop(shop: Shop) -> "Summary":
     """Write a shop's dumps and its truth, and tell so."""
     from cli import progress
     from resources.settings import settings
@@ -63,6 +64,7 @@ def make_large(lines: int, days: int, seed: int, start: datetime) -> None:
     """Write a large shop's dumps, and tell so."""
     from cli import progress
     from resources.settings import settings
+    from simulation.scale import Scale, simulate_lines
 
     landing, scale = local_folder(settings().landing), Scale(lines, days, seed, start.date())
     with progress() as tell:
@@ -72,7 +74,7 @@ def make_large(lines: int, days: int, seed: int, start: datetime) -> None:
     show(made)
 
 
-def show(made: Summary | LargeSummary) -> None:
+def show(made: "Summary | LargeSummary") -> None:
     """Print one line about what was written."""
     span = f"{made.first} to {made.last}: {made.dumps.parent}"
     out.print(f"{made.files} files, {made.lines:,} lines, {span}", markup=False)

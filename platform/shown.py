@@ -1,19 +1,20 @@
 """Tables for a terminal, drawn by rich."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from demo import Losses, Story
-from lifecycle.move import OVER
-from status import ModelStatus, Status
+if TYPE_CHECKING:  # `leeway sql` draws tables as well, and loads no model
+    from demo import Losses, Story
+    from status import ModelStatus, Status
 
 MOST_DAYS = 10  # of a table that are told with their reasons
 
 
-def show_status(out: Console, found: Status) -> None:
+def show_status(out: Console, found: "Status") -> None:
     """Print tables, models and alerts."""
     tables = Table("table", "days", "files", "read", "accepted", "quarantined", "held")
     for name, table in found.tables.items():
@@ -34,7 +35,7 @@ def add_row(table: Table, *cells: str) -> None:
     table.add_row(*(Text(cell) for cell in cells))
 
 
-def _show_days(out: Console, found: Status) -> None:
+def _show_days(out: Console, found: "Status") -> None:
     """Print the newest days that something is to be said of, with why."""
     told = [
         *((name, "held", table.held) for name, table in found.tables.items()),
@@ -46,7 +47,7 @@ def _show_days(out: Console, found: Status) -> None:
             out.print(f"{name} {day} {what}: {why}", markup=False, highlight=False)
 
 
-def show_story(out: Console, story: Story, found: Status) -> None:
+def show_story(out: Console, story: "Story", found: "Status") -> None:
     """Print what the loop did about a drift, two columns."""
     table = Table("what", "value", title="What the loop did")
     for raw in found.tables.values():
@@ -71,7 +72,9 @@ def show_story(out: Console, story: Story, found: Status) -> None:
     out.print(table)
 
 
-def _model(name: str, model: ModelStatus) -> Table:
+def _model(name: str, model: "ModelStatus") -> Table:
+    from lifecycle.move import OVER
+
     live = (
         f"version {model.champion} since {model.champion_since}" if model.champion else "none yet"
     )
@@ -94,7 +97,7 @@ def _model(name: str, model: ModelStatus) -> Table:
     return table
 
 
-def _beside(model: ModelStatus) -> str:
+def _beside(model: "ModelStatus") -> str:
     trial = model.trial
     if trial is None or trial.loss is None or trial.shadow_loss is None:
         return f"version {trial.shadow if trial else None} scores beside it; no day has matured"
@@ -108,7 +111,7 @@ def _day(day: date | None) -> str:
     return str(day) if day else "none"
 
 
-def _losses(losses: Losses | None) -> str:
+def _losses(losses: "Losses | None") -> str:
     if losses is None:
         return "no matured days"
     return (

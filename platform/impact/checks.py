@@ -7,8 +7,7 @@ from typing import Any
 import duckdb
 
 from errors import SqlError
-from lifecycle.guard import stored_type
-from resources.lake import quoted
+from resources.lake import quoted, stored_type
 from table_query import TableQuery, blaming, filled
 
 

@@ -20,6 +20,7 @@ import pyarrow.types as kinds
 from declaration import MlModel, StoredColumn, Test
 from errors import UnsoundRowsError
 from ml.task import Task
+from resources.lake import stored_type
 
 UNIQUE = "one row per entity and day"
 
@@ -176,11 +177,6 @@ def types_of(rows: pa.Table) -> dict[str, str]:
     """Return DuckDB's type of every column."""
     described = duckdb.from_arrow(rows.slice(0, 0))
     return dict(zip(described.columns, map(str, described.types), strict=True))
-
-
-def stored_type(data_type: str) -> str:
-    """Return DuckDB's own name of a declared type."""
-    return str(duckdb.sqltype(data_type))
 
 
 def _broken(rows: pa.Table, model: MlModel, schema: pandera.DataFrameSchema) -> list[Violation]:

@@ -8,11 +8,10 @@ from datetime import date
 import ledger
 from declaration import MlModel, StoredColumn
 from errors import NeededColumnError
-from lifecycle import store, training_set
+from lifecycle import store
 from lifecycle.feature_versions import kept
-from lifecycle.guard import stored_type
 from lifecycle.trial import trial_of
-from resources.lake import Lake, quoted
+from resources.lake import Lake, quoted, stored_type
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _lost(lake: Lake, model: MlModel) -> list[str]:
 
 def learned_columns(lake: Lake, model: MlModel, live: LiveVersion) -> dict[str, str]:
     """Return column → DuckDB type of a version's features; empty where the lake does not know."""
-    name = f"{model.name}_{training_set.WHAT}"
+    name = f"{model.name}_{store.TRAINING_SETS}"
     if not store.exists(lake, name):
         return {}
     query = f"select document from {quoted('ml', name)} where as_of = ?"

@@ -13,6 +13,7 @@ from errors import NoEvidenceError
 from resources.lake import Lake, quoted
 
 DOCUMENT = "as_of date, document varchar"
+TRAINING_SETS = "training_sets"
 
 
 def predictions(model: MlModel) -> str:

@@ -27,7 +27,7 @@ from ml.schema import Schema
 from resources.lake import Lake
 from resources.settings import CHECKOUT
 
-WHAT = "training_sets"
+WHAT = store.TRAINING_SETS
 # The manifest names types, dbt's checksum the code and what is upstream.
 IN_DBT = {"feature_columns", "label_columns", "features_upstream", "label_upstream"}
 REFIT = "refit_partitions"  # a hash for each day that a refit has learned from, in its own manifest

@@ -8,9 +8,6 @@ own `PGPASSWORD` or `PGPASSFILE`, which DuckDB, Dagster and MLflow all read, and
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
-
 from errors import SetupError
 
 LIBPQ = "put it into PGPASSWORD, or into a file that PGPASSFILE names"
@@ -69,6 +66,9 @@ def with_driver(url: str) -> str:
 
 
 def _refuse_in_libpq(name: str, connection: str) -> None:
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
     try:
         parts = parse_dsn(connection)
     except ProgrammingError:

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-
-from dagster_dbt import DbtCliResource, DbtProject
+from typing import TYPE_CHECKING, Any
 
 from errors import SetupError
 from resources.lake import extensions_of, install_extension
 from resources.settings import CHECKOUT, Settings
+
+if TYPE_CHECKING:  # who only reads a manifest does not load dbt
+    from dagster_dbt import DbtCliResource, DbtProject
 
 logger = logging.getLogger("leeway")
 SOURCES = (".sql", ".yml", ".yaml", ".csv", ".md")
@@ -24,26 +25,42 @@ DBT = str(Path(sys.executable).with_name("leeway-dbt"))  # dbt that ends with it
 PLACEHOLDER = ("1000-01-02", "1000-01-04")
 
 
-def dbt_project(settings: Settings) -> DbtProject:
-    """Return the dbt project; its artifacts go to `home`, so that a read-only project works.
+def dbt_project(settings: Settings) -> "DbtProject":
+    """Return the dbt project as Dagster knows it."""
+    from dagster_dbt import DbtProject
 
-    A project without its own `profiles.yml` uses Leeway's, which knows the lake by settings.
-    """
+    return DbtProject(
+        project_dir=project_dir(settings),
+        target_path=target_path(settings),
+        profiles_dir=profiles_dir(settings),
+    )
+
+
+def project_dir(settings: Settings) -> Path:
+    """Return the project's folder; raises SetupError where it is none."""
     if not (settings.dbt_project_dir / "dbt_project.yml").exists():
         raise SetupError(
             f"DBT_PROJECT_DIR is {settings.dbt_project_dir}, which has no dbt_project.yml: "
             "set it to the folder of a dbt project"
         )
+    return settings.dbt_project_dir
+
+
+def target_path(settings: Settings) -> Path:
+    """Return the folder of its artifacts: in `home`, so that a read-only project works."""
+    return settings.home / "dbt" / settings.dbt_project_dir.name
+
+
+def profiles_dir(settings: Settings) -> Path:
+    """Return where its `profiles.yml` is; without one it uses Leeway's, which knows the lake."""
     own_profile = (settings.dbt_project_dir / "profiles.yml").exists()
-    return DbtProject(
-        project_dir=settings.dbt_project_dir,
-        target_path=settings.home / "dbt" / settings.dbt_project_dir.name,
-        profiles_dir=settings.dbt_project_dir if own_profile else CHECKOUT / "dbt_project",
-    )
+    return settings.dbt_project_dir if own_profile else CHECKOUT / "dbt_project"
 
 
-def dbt_resource(settings: Settings) -> DbtCliResource:
+def dbt_resource(settings: Settings) -> "DbtCliResource":
     """Return dbt's command line for the project."""
+    from dagster_dbt import DbtCliResource
+
     install_extensions(settings)
     return DbtCliResource(
         project_dir=dbt_project(settings),
@@ -58,21 +75,20 @@ def install_extensions(settings: Settings) -> None:
         install_extension(name)
 
 
-def manifest(settings_home: Path, project_dir: Path) -> Mapping[str, Any]:
+def manifest(settings_home: Path, dbt_project_dir: Path) -> Mapping[str, Any]:
     """Return the project's manifest, parsed again where its source files are others.
 
     Raises SetupError with dbt's own words where the project does not parse.
     """
-    settings = Settings(home=settings_home, dbt_project_dir=project_dir)
-    found = fingerprint(Path(dbt_project(settings).project_dir))
-    return _parsed(settings_home, project_dir, found)
+    settings = Settings(home=settings_home, dbt_project_dir=dbt_project_dir)
+    return _parsed(settings_home, dbt_project_dir, fingerprint(project_dir(settings)))
 
 
 @lru_cache(maxsize=2)
-def _parsed(settings_home: Path, project_dir: Path, found: str) -> Mapping[str, Any]:
+def _parsed(settings_home: Path, dbt_project_dir: Path, found: str) -> Mapping[str, Any]:
     """The manifest of a project whose source files have one fingerprint."""
-    settings = Settings(home=settings_home, dbt_project_dir=project_dir)
-    return _made(settings, Path(dbt_project(settings).target_path), ["parse"], found)
+    settings = Settings(home=settings_home, dbt_project_dir=dbt_project_dir)
+    return _made(settings, target_path(settings), ["parse"], found)
 
 
 def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
@@ -82,7 +98,7 @@ def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
     does not compile; the lake must have a delivery.
     """
     install_extensions(settings)
-    folder = Path(dbt_project(settings).target_path) / "compiled"
+    folder = target_path(settings) / "compiled"
     found = fingerprint(settings.dbt_project_dir)
     return _made(settings, folder, ["compile", "--select", "resource_type:model"], found)
 
@@ -91,22 +107,21 @@ def _made(
     settings: Settings, folder: Path, command: Sequence[str], found: str
 ) -> Mapping[str, Any]:
     """The manifest that a command of dbt writes to `folder`, kept while the files are as found."""
-    project = dbt_project(settings)
     path = folder / "manifest.json"
     made = path.with_name("manifest.sources")
     if not path.exists() or not made.exists() or made.read_text() != found:
-        logger.info("dbt %s %s", command[0], project.project_dir)
+        logger.info("dbt %s %s", command[0], settings.dbt_project_dir)
         made.unlink(missing_ok=True)  # one that is killed must not pass for the one before
         run_dbt(settings, folder, command)
         made.write_text(found)
     return json.loads(path.read_text())
 
 
-def fingerprint(project_dir: Path) -> str:
+def fingerprint(folder: Path) -> str:
     """Return a hash of the source files' paths, times and sizes: it tells deleted ones as well."""
-    tops = [top for top in project_dir.iterdir() if top.name != "target"]
+    tops = [top for top in folder.iterdir() if top.name != "target"]
     files = sorted(f for top in tops for f in (top, *top.rglob("*")) if f.suffix in SOURCES)
-    stats = [(str(file.relative_to(project_dir)), file.stat()) for file in files]
+    stats = [(str(file.relative_to(folder)), file.stat()) for file in files]
     seen = [(name, stat.st_mtime_ns, stat.st_size) for name, stat in stats]
     return sha256(json.dumps(seen).encode()).hexdigest()
 
@@ -116,10 +131,10 @@ def run_dbt(settings: Settings, folder: Path, command: Sequence[str]) -> str:
 
     Artifacts and logs go to `folder`. Raises SetupError with dbt's own words where it fails.
     """
-    project = dbt_project(settings)
+    project = project_dir(settings)
     folders = {
-        "--project-dir": project.project_dir,
-        "--profiles-dir": project.profiles_dir,
+        "--project-dir": project,
+        "--profiles-dir": profiles_dir(settings),
         "--target-path": folder,
         "--log-path": folder,
     }
@@ -135,6 +150,6 @@ def run_dbt(settings: Settings, folder: Path, command: Sequence[str]) -> str:
     )
     if done.returncode != 0:
         raise SetupError(
-            f"dbt cannot {command[0]} {project.project_dir}:\n{(done.stdout + done.stderr).strip()}"
+            f"dbt cannot {command[0]} {project}:\n{(done.stdout + done.stderr).strip()}"
         )
     return done.stdout

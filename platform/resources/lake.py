@@ -59,6 +59,11 @@ def quoted(*parts: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
+def stored_type(data_type: str) -> str:
+    """Return DuckDB's own name of a declared type."""
+    return str(duckdb.sqltype(data_type))
+
+
 def literal(text: str) -> str:
     """Return an SQL string literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
