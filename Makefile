@@ -32,7 +32,7 @@ java:
 demo: setup ## simulate a shop with a drift and run the whole loop; again goes on where it stopped
 	$(BIN)/leeway demo
 
-dev: setup ## Dagster on 127.0.0.1:3000, MLflow on :5000, Evidently on :8000, until Ctrl-C
+dev: setup ## Dagster on 127.0.0.1:3000, MLflow on :5000, Evidently on :8000, Spark on :15002, until Ctrl-C
 	@scripts/dev $(BIN)
 
 test: setup ## every test, in two processes
