@@ -158,9 +158,7 @@ def _typed(fields: DataFrame, table: RawTable) -> DataFrame:
         *_as({number: F.when(~torn, F.col(number)) for number in numbers.values()}),
         *(named(column.name) for column in table.columns if column.data_type != "varchar"),
         *("_corrupt", "_name", "_line", "_day"),
-        F.when(torn, F.array(F.lit(UNSPLITTABLE)))
-        .otherwise(F.coalesce(whole, _none()))
-        .alias("_reasons"),
+        F.when(torn, F.array(F.lit(UNSPLITTABLE))).otherwise(whole).alias("_reasons"),
     )
 
 
@@ -170,7 +168,7 @@ def _judged(rows: DataFrame, table: RawTable, judged: Callable) -> DataFrame:
     personal = [column for column in looked_at if column.pii]
     hidden = [f", hidden_{number}: string" for number in range(len(personal))]
     kind = f"struct<rules: array<string>{''.join(hidden)}>"
-    values = [F.col(numbers[column.name]) for column in looked_at]
+    values = [_looked_at(F.col(numbers[column.name]), column) for column in looked_at]
     untyped = [F.when(F.col(numbers[c.name]).isNull(), _text(c, numbers)) for c in personal]
     check = F.arrow_udf(judged, kind)  # type: ignore[call-overload]  # the stubs know no hints
     told = check(*values, *untyped) if values else F.lit(None).cast(kind)
@@ -182,7 +180,7 @@ def _kept(rows: DataFrame, table: RawTable, files: Sequence[Landed]) -> DataFram
     numbers = _numbers(table)
     personal = [column.name for column in table.columns if column.pii]
     hidden = {name: F.col(f"_judged.hidden_{number}") for number, name in enumerate(personal)}
-    rejected, torn = F.size("_reasons") > 0, F.col("_corrupt").isNotNull()
+    rejected, torn = F.col("_reasons").isNotNull(), F.col("_corrupt").isNotNull()
     values = {name: F.col(number) for name, number in numbers.items()}
     values |= {name: F.when(values[name].isNotNull(), hidden[name]) for name in personal}
     given = _as({c.name: hidden.get(c.name, _text(c, numbers)) for c in table.columns})
@@ -194,11 +192,17 @@ def _kept(rows: DataFrame, table: RawTable, files: Sequence[Landed]) -> DataFram
         F.substring("_name", 12, 16),
         F.when(rejected, path[F.col("_name")]),
         "_line",
-        F.when(rejected, F.col("_reasons")),
+        "_reasons",
         F.when(torn, F.sha2("_corrupt", 256)),
         F.when(rejected & ~torn, F.to_json(F.struct(*given), KEEP_NULLS)),
         rejected,
     ).toDF(*values, *OWN)
+
+
+def _looked_at(value: SparkColumn, column: Column) -> SparkColumn:
+    """Return what executors need of a value: nothing, where it only must not be missing."""
+    is_asked = column.pii or any(test.name not in ("not_null", "unique") for test in column.tests)
+    return value if is_asked else F.when(value.isNotNull(), True)
 
 
 def _text(column: Column, numbers: Mapping[str, str]) -> SparkColumn:
@@ -207,15 +211,17 @@ def _text(column: Column, numbers: Mapping[str, str]) -> SparkColumn:
 
 
 def _all_reasons(table: RawTable) -> SparkColumn:
-    """Return the reasons of a row: a torn one has one, and a value that is not of its type one."""
-    untyped = F.col("_reasons")
+    """Return the reasons of a row, null where it has none.
+
+    A torn one has one, and a value that is not of its type one.
+    """
+    known, rules = F.coalesce("_reasons", _none()), F.col("_judged.rules")
     said = [
-        F.when(F.array_contains(untyped, not_typed(c)), f"{c.name}: not_null")
-        for c in table.columns
+        F.when(F.array_contains(known, not_typed(c)), f"{c.name}: not_null") for c in table.columns
     ]
-    rules = F.array_except(F.col("_judged.rules"), F.array(*said))
-    rules = F.coalesce(F.when(F.col("_corrupt").isNull(), rules), _none())
-    return F.when(F.col("_judged.rules").isNull(), untyped).otherwise(F.concat(untyped, rules))
+    more = F.when(F.col("_corrupt").isNull(), F.array_except(rules, F.array(*said)))
+    both = F.concat(known, F.coalesce(more, _none()))
+    return F.when(rules.isNull(), F.col("_reasons")).otherwise(both)
 
 
 def _another_day(event_time: SparkColumn, table: RawTable) -> SparkColumn:
@@ -232,7 +238,9 @@ def _with_unique(rows: DataFrame, table: RawTable) -> DataFrame:
             value = F.col(numbers[column.name])
             peers = F.count(value).over(Window.partitionBy("_day", value))
             reason = F.when(peers > 1, F.array(F.lit(f"{column.name}: unique")))
-            rows = rows.withColumn("_reasons", F.concat("_reasons", F.coalesce(reason, _none())))
+            both = F.concat(F.coalesce("_reasons", _none()), F.coalesce(reason, _none()))
+            found = F.col("_reasons").isNotNull() | reason.isNotNull()
+            rows = rows.withColumn("_reasons", F.when(found, both))
     return rows
 
 

@@ -76,7 +76,6 @@ def session_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.files.openCostInBytes": ONE_FILE,
         "spark.sql.files.maxPartitionBytes": ONE_FILE,
         "spark.sql.parquet.compression.codec": "zstd",
-        "spark.sql.maxConcurrentOutputFileWriters": "64",  # of a task: fewer days need no sort
         "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     }
 
