@@ -86,7 +86,7 @@ def publish(
         _require_counted(connection, table, deliveries)
     for delivery in deliveries:
         known_from = clock.known_from(delivery.day)
-        if delivery.held is None:
+        if delivery.held is None and delivery.day in before:
             close_previous(connection, table.name, delivery.day, known_from)
         row = _row(table, delivery, known_from)
         ledger.insert(connection, "deliveries", row, after=before.get(delivery.day))
