@@ -73,9 +73,12 @@ def workplace(checkpoint: Path | None) -> Iterator[Path]:
 
 def run(spark: "SparkSession", folder: Path, workers: int, threads: int) -> None:
     """Start the workers and wait for them; what they print goes to this process's stderr."""
+    from pyspark.sql import is_remote
+
     from ml.torchrun import OneMachine
 
-    gpus = "gpu" in spark.sparkContext.resources  # else every worker sees all that there are
+    # without, every worker sees all that there are; a Spark Connect server's are on its machine
+    gpus = not is_remote() and "gpu" in spark.sparkContext.resources
     distributor = OneMachine(num_processes=workers, local_mode=True, use_gpu=gpus)
     with redirect_stdout(sys.stderr):  # stdout may be a command's answer
         distributor.run("ml.worker", str(folder), str(threads))

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -43,6 +44,27 @@ span = {"dagster/asset_partition_range_start": str(days[0]),
         "dagster/asset_partition_range_end": str(days[-1])}
 with DagsterInstance.ephemeral() as instance:
     materialize(assets, resources=resources, tags=span, instance=instance)
+"""
+TWICE = """
+import sys
+from dagster import DagsterInstance, ResourceParam, asset, materialize
+from ml.distributed import session
+from resources.settings import Settings
+from resources.spark import SparkSessions, spark_resource
+
+@asset
+def counted(spark: ResourceParam[SparkSessions]) -> None:
+    print(spark.spark_session.range(3).count(), "rows", flush=True)
+
+def run() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        materialize([counted], resources={"spark": spark_resource(Settings())}, instance=instance)
+
+run()
+sys.stdin.readline()
+run()
+with session() as own:
+    print(own.sparkContext.master)
 """
 
 
@@ -138,19 +160,23 @@ def materialized(landing: Path, tables, tmp_path: Path) -> Callable[..., dict[st
     return by
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def served(home: Path, port: int) -> Iterator[str]:
     """The address of a Spark Connect server as `make dev` starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("server")
     mine = {"LEEWAY_HOME": str(home), "LEEWAY_SPARK": "local[2]", "PYTHONPATH": PATHS}
     command = [sys.executable, "-m", "resources.spark_server", str(port)]
     with subprocess.Popen(command, env=os.environ | mine) as process:
         require_server(f"sc://127.0.0.1:{port}", within=120)
         yield f"sc://127.0.0.1:{port}"
         process.terminate()
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def test_the_files_have_rows_of_every_kind(expected) -> None:
@@ -175,6 +201,22 @@ def test_several_processes_make_the_same_rows_of_the_same_files(
 
 @pytest.mark.slow
 def test_a_spark_connect_server_makes_the_same_rows_of_the_same_files(
-    expected, materialized, server: str
+    expected, materialized, tmp_path: Path, port: int
 ) -> None:
-    assert materialized(server) == expected
+    with served(tmp_path, port) as address:
+        assert materialized(address) == expected
+
+
+@pytest.mark.slow
+def test_a_process_outlives_its_server_and_may_start_a_spark_of_its_own(
+    tmp_path: Path, port: int
+) -> None:
+    mine = {"LEEWAY_SPARK": f"sc://127.0.0.1:{port}", "LEEWAY_HOME": str(tmp_path)}
+    command, pipe = [sys.executable, "-c", TWICE], subprocess.PIPE
+    environment = os.environ | mine | {"PYTHONPATH": PATHS}
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        with served(tmp_path, port):
+            assert process.stdout.readline() == "3 rows\n"
+        with served(tmp_path, port):
+            assert process.communicate("the server is another one\n")[0] == "3 rows\nlocal[1]\n"
+    assert process.returncode == 0
