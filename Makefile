@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo dev test test-quick check chaos bench-drift bench-models clean java
+.PHONY: help setup demo dev test test-quick check chaos bench bench-quick bench-drift bench-models clean java
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
@@ -43,6 +43,12 @@ test-quick: setup ## the tests that take less than 20 seconds each
 
 chaos: setup ## kill a history 200 times and compare what is left with an undisturbed one; hours
 	$(BIN)/python bench/chaos.py --kills 200 --days 60 --seed 1
+
+bench: setup ## speed and memory, 20 minutes with nothing else running, writes docs/benchmarks.md
+	$(BIN)/python -m bench.speed.main
+
+bench-quick: setup ## the same with small sizes, 3 minutes, writes nothing
+	$(BIN)/python -m bench.speed.main --quick
 
 bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes docs/benchmarks-drift.md
 	$(BIN)/python -m bench.drift.main

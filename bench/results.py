@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Results:
-    """Of the bench in `bench/<name>`, one file a part."""
+    """Of the bench in `bench/<name>`, one file a part; code: the folders that it measures."""
 
     name: str
+    code: tuple[str, ...] = ("ml",)
 
     @property
     def folder(self) -> Path:
@@ -48,11 +49,11 @@ class Results:
 
     def stamp(self) -> dict[str, str]:
         """Commit and machine; `code` changes with what is measured, not with every commit."""
-        code = ("ml", f"bench/{self.name}", f":!bench/{self.name}/results")
-        changed = git("status", "--porcelain", "--", *code)
+        measured = (*self.code, f"bench/{self.name}", f":!bench/{self.name}/results")
+        changed = git("status", "--porcelain", "--", *measured)
         return {
             "commit": git("rev-parse", "--short=12", "HEAD") + (" with changes" if changed else ""),
-            "code": git("rev-parse", "HEAD:ml") + changed,
+            "code": " ".join([*(git("rev-parse", f"HEAD:{f}") for f in self.code), changed]).strip(),
             "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, "
             f"Python {platform.python_version()}",
         }

@@ -22,7 +22,7 @@ import psutil
 
 from bench.results import ROOT
 
-LOOK = 0.2  # seconds between two looks at the memory
+LOOK = 1.0  # seconds between two looks at the memory, which cost the process that is looked at
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,180 @@
+"""docs/benchmarks.md from what the parts have kept: a goal beside every figure.
+
+python -m bench.speed.page
+"""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+
+from bench.results import ROOT
+from bench.speed.shop import SPEED_RESULTS
+from bench.tables import GOAL_HEADS, Row, row, stamps, table
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+PARTS = {
+    "simulate": "large dumps",
+    "ingest": "files taken in",
+    "features": "365 days of features",
+    "growth": "one more day after years",
+    "daily": "a day of everything",
+    "steps": "a Dagster step above its work",
+    "loading": "the code location",
+    "drift": "a drift check",
+    "training": "training and scoring",
+    "real": "two years of the real shop",
+}
+VERSIONS = (
+    "dagster",
+    "pyspark",
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "pandera",
+    "evidently",
+    "torch",
+)
+GB = 1 << 30
+Found = dict[str, Any]
+
+
+def main() -> None:
+    """Write the page."""
+    parts = {name: kept for name in PARTS if (kept := SPEED_RESULTS.kept(name))}
+    found = {name: kept["found"] for name, kept in parts.items()}
+    goals = [line for name in PARTS if name in found for line in GOALS[name](found[name])]
+    words = (ROOT / "bench" / "speed" / "page.md").read_text()
+    PAGE.write_text(
+        words.format(
+            goals=table(GOAL_HEADS, goals),
+            costs=table(["work", "seconds", "peak memory"], list(costs(found))),
+            spent=spent(found["real"]) if "real" in found else "Not measured.\n",
+            stamps=stamps(PARTS, parts),
+            machine=machine(),
+        )
+    )
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
+    cores, memory = len(os.sched_getaffinity(0)), psutil.virtual_memory().total / GB
+    python = f"Python {platform.python_version()}"
+    return f"{platform.machine()}, {cores} cores, {memory:.0f} GB, {python}, {versions}"
+
+
+def at_least(measure: str, goal: float, ratio: float) -> Row:
+    """A ratio that should be large."""
+    return row(measure, f"≥ {goal} ×", f"{ratio:.2f} ×", ratio >= goal)
+
+
+def at_most(measure: str, goal: float, figure: float, unit: str = " ×") -> Row:
+    """A figure that should be small."""
+    return row(measure, f"≤ {goal}{unit}", f"{figure:.2f}{unit}", figure <= goal)
+
+
+def simulated(found: Found) -> Iterator[Row]:
+    """Lines a second."""
+    rate = found["lines_per_second"] / 1e6
+    what = "`leeway simulate --scale`, 10 million lines"
+    yield row(what, "≥ 1 million lines/s", f"{rate:.2f} million lines/s", rate >= 1)
+
+
+def ingested(found: Found) -> Iterator[Row]:
+    """Beside a copy and beside pandas."""
+    rates = {name: side["lines_per_second"] for name, side in found.items()}
+    what = "ingest of 10 million lines: speed, of a plain Spark copy of the same files"
+    yield at_least(what, 0.5, rates["ours"] / rates["copy"])
+    what = "the same, of Pandera on pandas in one process"
+    yield at_least(what, 2, rates["ours"] / rates["pandas"])
+
+
+def built(found: Found) -> Iterator[Row]:
+    """Beside a query by hand."""
+    what = "features of 365 days in range runs: time, of one hand-written DuckDB query"
+    yield at_most(what, 1.3, found["ratio"])
+
+
+def grown(found: Found) -> Iterator[Row]:
+    """After years."""
+    what = "features of one more day: time after 5 years of history, of that after 1"
+    yield at_most(what, 1.1, found["ratio_of_seconds"])
+    what = "its peak memory while history grows 10 ×"
+    yield at_most(what, 1.1, found["ratio_of_peaks"])
+
+
+def worked(found: Found) -> Iterator[Row]:
+    """A day of everything."""
+    what = "a daily run of everything: time, of the same library calls in one script"
+    yield at_most(what, 1.25, found["ratio"])
+
+
+def stepped(found: Found) -> Iterator[Row]:
+    """Above the work."""
+    above = max(job["above_work_per_step"] for job in found.values())
+    yield at_most("a Dagster step of a daily run above its work", 0.5, above, " s")
+
+
+def loaded(found: Found) -> Iterator[Row]:
+    """The code location."""
+    what = (
+        "loading the code location: time, of one asset that imports dagster-dbt and dagster-pyspark"
+    )
+    yield at_most(what, 1.2, found["ratio"]["seconds"])
+
+
+def drifted(found: Found) -> Iterator[Row]:
+    """Beside Evidently's preset."""
+    what = "drift check 1,000,000 × 21: speed, of Evidently's preset on the same rows"
+    yield at_least(what, 50, found["preset"] / found["ours"])
+
+
+def trained(found: Found) -> Iterator[Row]:
+    """Beside bare PyTorch."""
+    yield at_least("training: speed, of bare PyTorch", 0.9, found["loop"] / found["bare_loop"])
+    ratio = found["scoring"] / found["bare_scoring"]
+    yield at_least("batch scoring: speed, of bare PyTorch", 0.7, ratio)
+
+
+def real(found: Found) -> Iterator[Row]:
+    """The real shop."""
+    minutes = found["seconds"] / 60
+    yield at_most("two years of the real shop, `leeway run`", 8, minutes, " minutes")
+    yield at_most("its peak memory", 4, found["peak"] / GB, " GB")
+
+
+GOALS: dict[str, Callable[[Found], Iterator[Row]]] = {
+    "simulate": simulated,
+    "ingest": ingested,
+    "features": built,
+    "growth": grown,
+    "daily": worked,
+    "steps": stepped,
+    "loading": loaded,
+    "drift": drifted,
+    "training": trained,
+    "real": real,
+}
+
+
+def costs(found: Found) -> Iterator[list[str]]:
+    """Yield time and peak memory of every side that ran in a process of its own."""
+    for name, part in found.items():
+        for side, cost in {PARTS[name]: part, **part}.items():
+            if isinstance(cost, dict) and cost.keys() >= {"seconds", "peak"}:
+                what = side if side == PARTS[name] else f"{PARTS[name]}: {side.replace('_', ' ')}"
+                yield [what, f"{cost['seconds']:.1f}", f"{cost['peak'] / GB:.2f} GB"]
+
+
+def spent(found: Found) -> str:
+    """Where the real shop's time goes."""
+    kinds = sorted(found["spent"].items(), key=lambda each: -each[1])
+    return table(["runs", "seconds"], [[kind, f"{seconds:.0f}"] for kind, seconds in kinds])
+
+
+if __name__ == "__main__":
+    main()
