@@ -53,7 +53,9 @@ class Results:
         changed = git("status", "--porcelain", "--", *measured)
         return {
             "commit": git("rev-parse", "--short=12", "HEAD") + (" with changes" if changed else ""),
-            "code": " ".join([*(git("rev-parse", f"HEAD:{f}") for f in self.code), changed]).strip(),
+            "code": "\n".join(
+                [git("rev-parse", *(f"HEAD:{f}" for f in self.code)), changed]
+            ).strip(),
             "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, "
             f"Python {platform.python_version()}",
         }
