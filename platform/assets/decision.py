@@ -16,6 +16,7 @@ from assets.models import day_of
 from commit_points import reached
 from declaration import MlModel
 from plan import GOING, MODEL_TAG
+from resources.answers import steady
 from resources.lake import Lake
 from resources.registry import Registry
 
@@ -39,8 +40,9 @@ def decision_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> Ass
         """
         from lifecycle import deciding, rollback
 
-        ruling = rollback.by_rule(lake, registry, model, day_of(context))
-        made = deciding.decide(lake, model, day_of(context), in_flight(context.instance, model))
+        with steady():
+            ruling = rollback.by_rule(lake, registry, model, day_of(context))
+            made = deciding.decide(lake, model, day_of(context), in_flight(context.instance, model))
         reached("decision-kept")
         return MaterializeResult(
             metadata={

@@ -17,6 +17,7 @@ from tenacity import (
 )
 
 from errors import LakeBusyError, LeewayError, SetupError
+from resources.answers import answered, forget
 from resources.room import shortage
 from resources.settings import Settings
 
@@ -208,9 +209,16 @@ class Lake(ConfigurableResource):
     def read(
         self, query: str, parameters: list | dict | None = None, snapshot: int | None = None
     ) -> "pa.Table":
-        """Return a query's rows as Arrow; say `order by` wherever the order matters."""
-        with self.connect(snapshot) as connection:
-            return connection.execute(query, parameters).to_arrow_table()
+        """Return a query's rows as Arrow; say `order by` wherever the order matters.
+
+        In a block of `answers.steady` what is asked again is not read again.
+        """
+
+        def ask() -> "pa.Table":
+            with self.connect(snapshot) as connection:
+                return connection.execute(query, parameters).to_arrow_table()
+
+        return answered((self.catalog, query, repr(parameters), snapshot), ask)
 
     def rows(self, query: str, parameters: list | dict | None = None) -> list[dict]:
         """Return a small query's rows as dictionaries."""
@@ -223,6 +231,7 @@ class Lake(ConfigurableResource):
         return int(found[0]) if found else 0
 
     def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        forget()
         try:
             with self.connect() as connection:
                 connection.begin()
@@ -233,6 +242,8 @@ class Lake(ConfigurableResource):
             if is_lock(error):
                 attached.cache_clear()
             raise
+        finally:
+            forget()  # what `work` has asked was of the state before
 
 
 def lake_of(settings: Settings) -> Lake:

@@ -1,4 +1,5 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 import ledger
 from errors import SetupError
+from resources.answers import steady
 from resources.lake import Lake, attach, is_lock, literal, quoted
 
 ALERT = {"day": date(2024, 1, 1), "kind": "held", "subject": "order_lines", "message": "why"}
@@ -20,6 +22,21 @@ def test_a_committed_transaction_is_seen_by_another_process_s_connection(lake: L
     lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
     other = attach(lake.catalog, lake.data, threads=1)
     assert other.execute("select count(*) from lake.ledger.alerts").fetchall() == [(1,)]
+
+
+def test_a_steady_step_sees_its_own_writes_and_no_others(lake: Lake) -> None:
+    def write() -> None:
+        lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
+
+    with steady():
+        assert count(lake) == 0
+        with ThreadPoolExecutor(1) as another:  # a thread begins without what this one has kept
+            another.submit(write).result()
+        assert count(lake) == 0
+        write()
+        assert count(lake) == 2
+    write()
+    assert count(lake) == 3
 
 
 def test_a_transaction_that_raises_leaves_nothing(lake: Lake) -> None:
