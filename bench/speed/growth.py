@@ -1,0 +1,85 @@
+"""One more day of features after half a year, one year and five of history: time and peak memory.
+
+    python -m bench.speed.growth [--quick]
+
+Three homes end on the same day of the same simulated shop. Their last day's features are built by
+the job that daily work runs, in turn, each time in a fresh process.
+"""
+
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+
+import typer
+
+from bench.speed.child import Cost, Timer, alone
+from bench.speed.shop import START, finish, simulated
+from bench.speed.years import YEAR, with_features
+
+LINES_A_YEAR = 50_000
+DAYS = {"half_a_year": YEAR // 2, "one_year": YEAR, "five_years": 5 * YEAR}
+QUICK_DAYS = {"half_a_year": 10, "one_year": 20, "five_years": 100}
+ROUNDS, BUILDS = 3, 3
+
+
+def main(quick: bool = False) -> None:
+    """Make the homes, then build their last day in turn; quick: in days what is else in months."""
+    kept = QUICK_DAYS if quick else DAYS
+    longest = max(kept.values())
+    last = START + timedelta(days=longest - 1)
+    with tempfile.TemporaryDirectory() as folder:
+        landing = simulated(Path(folder), max(LINES_A_YEAR * longest // YEAR, 20_000), longest)
+        homes = {}
+        for name, days in kept.items():
+            first = last - timedelta(days=days - 1)
+            homes[name] = {
+                "LEEWAY_HOME": f"{folder}/{name}", "LEEWAY_LANDING": str(landing),
+                "LEEWAY_START": str(first),
+            }  # fmt: skip
+            alone(with_features, homes[name], first=first, last=last)
+        costs: dict[str, list[Cost]] = {name: [] for name in homes}
+        for _ in range(1 if quick else ROUNDS):
+            for name, home in homes.items():
+                costs[name].append(alone(last_day, home, day=last))
+    finish("growth", figures(costs), quick=quick)
+
+
+def figures(costs: dict[str, list[Cost]]) -> dict:
+    """Medians of each home, and the two ratios that the goals are about."""
+    found = {
+        name: {
+            "seconds": median(seconds for cost in each for seconds in cost.found),
+            "peak": median(cost.peak for cost in each),
+        }
+        for name, each in costs.items()
+    }
+    return {
+        **found,
+        "ratio_of_seconds": found["five_years"]["seconds"] / found["one_year"]["seconds"],
+        "ratio_of_peaks": found["five_years"]["peak"] / found["half_a_year"]["peak"],
+    }
+
+
+def last_day(_timer: Timer, day: str) -> list[float]:
+    """Build a day's features by the job, again and again; returns seconds, the first left out."""
+    from time import perf_counter
+
+    from dagster import DagsterInstance
+
+    from definitions import build
+    from launch import launch
+    from plan import over
+    from resources.settings import settings
+
+    definitions, instance = build(settings()), DagsterInstance.get()
+    spent, on = [], date.fromisoformat(day)
+    for _ in range(BUILDS):
+        begun = perf_counter()
+        launch(definitions, instance, over("features", on, on))
+        spent.append(perf_counter() - begun)
+    return spent[1:]
+
+
+if __name__ == "__main__":
+    typer.run(main)
