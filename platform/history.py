@@ -1,4 +1,4 @@
-"""`leeway run`: a history as range runs by month, then decision days one after another.
+"""`leeway run`: a history as range runs, then decision days one after another.
 
 Every run is a Dagster run of the real instance; what is done already is read from the ledger, so
 an interrupted history goes on where it stopped.
@@ -20,13 +20,14 @@ from errors import RunFailedError, SetupError
 from launch import fail_orphans, fail_unreachable, held_lock, launch
 from lifecycle.alias import reconcile_all
 from lifecycle.predictions import unscored
-from plan import model_steps, months, over
+from plan import MOST_DAYS, model_steps, over, ranges
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
 from resources.settings import Settings, settings
 from state import ready
 
 WEEK, SHORT_SPAN = 7, 14
+FILES = 92  # days of a run that takes files in: all of them are copied before Spark starts
 Progress = Callable[[str], None]
 
 
@@ -60,7 +61,7 @@ class History:
                 self.decide(model)
 
     def load(self) -> None:
-        """Take in raw rows and build features and labels, by month, where the ledger has none.
+        """Take in raw rows and build features and labels, by range, where the ledger has none.
 
         Views come first, where there is anything to load: nothing else reads them.
         """
@@ -72,17 +73,17 @@ class History:
         if unlabelled or unbuilt or any(set(days) - done for done in taken):
             self.launch(RunRequest(job_name="views"), "views")
         for done in taken:
-            self.by_month("ingest", (day for day in days if day not in done))
-        self.by_month("history", unlabelled)
-        self.by_month("features", unbuilt)
+            self.by_range("ingest", (day for day in days if day not in done), FILES)
+        self.by_range("history", unlabelled)
+        self.by_range("features", unbuilt)
 
     def score_again(self, model: MlModel) -> None:
         """Score and measure days whose predictions went with features that failed, now repaired."""
         newest = ledger.frontier(self.lake, model.name)
         days = unscored(self.lake, model, self.first, newest["as_of"]) if newest else []
-        self.by_month(f"{model.name}_scoring", days)
+        self.by_range(f"{model.name}_scoring", days)
         matured = self.last - timedelta(model.label.horizon_days)
-        self.by_month(f"{model.name}_measuring", (day for day in days if day <= matured))
+        self.by_range(f"{model.name}_measuring", (day for day in days if day <= matured))
 
     def decide(self, model: MlModel) -> None:
         """Score, watch and decide on every decision day; sensors start what was decided."""
@@ -120,9 +121,10 @@ class History:
         for request in sensor.evaluate_tick(context).run_requests or []:
             self.launch(request, f"{model.name} {request.partition_key}: training", name)
 
-    def by_month(self, job: str, days: Iterable[date]) -> None:
-        """Launch one range run per month."""
-        for first, last in months(sorted(days)):
+    def by_range(self, job: str, days: Iterable[date], most_days: int = MOST_DAYS) -> None:
+        """Launch range runs, as long as memory allows (`plan.ranges`)."""
+        rows = ledger.rows_delivered(self.lake)
+        for first, last in ranges(sorted(days), rows, most_days):
             self.launch(over(job, first, last), f"{job} {first}..{last}")
 
     def launch(self, request: RunRequest, label: str, sensor: str = "") -> None:

@@ -183,6 +183,13 @@ def days_taken(lake: Lake, table: str) -> list[date]:
     return [row["day"] for row in lake.rows(query, [table])]
 
 
+def rows_delivered(lake: Lake) -> dict[date, int]:
+    """Return the rows of all raw tables by day, of deliveries that are visible."""
+    query = "select day, sum(rows_accepted)::bigint as rows from ledger.deliveries"
+    found = lake.rows(f"{query} where status = 'published' group by day")
+    return {row["day"]: row["rows"] for row in found}
+
+
 def days_built(lake: Lake, checksums: Mapping[str, str]) -> list[date]:
     """Return the days that every table has been built for by its model as it is now, and passed.
 

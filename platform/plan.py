@@ -25,6 +25,7 @@ GOING = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+MOST_ROWS, MOST_DAYS = 500_000, 366  # of one range run
 ORPHAN_TAG = "leeway/orphan"  # a run whose process was killed: it says nothing against its work
 LANE_TAG, REASON_TAG, ATTEMPT_TAG = "leeway/lane", "leeway/reason", "leeway/attempt"
 
@@ -46,6 +47,26 @@ def months(days: Sequence[date]) -> Iterator[tuple[date, date]]:
     for _, group in groupby(days, key=lambda day: (day.year, day.month)):
         inside = list(group)
         yield inside[0], inside[-1]
+
+
+def ranges(
+    days: Sequence[date], rows: Mapping[date, int], most_days: int = MOST_DAYS
+) -> Iterator[tuple[date, date]]:
+    """Return first and last of `days` (ascending) in spans that one run of a history works off.
+
+    rows: delivered raw rows of a day. A span has at most MOST_ROWS, unless one day alone has more:
+    what features of a span take grows with them.
+    """
+    first = last = None
+    count = 0
+    for day in days:
+        full = count + rows.get(day, 0) > MOST_ROWS or (day - (first or day)).days >= most_days
+        if first and last and full:
+            yield first, last
+            first, count = None, 0
+        first, last, count = first or day, day, count + rows.get(day, 0)
+    if first and last:
+        yield first, last
 
 
 def model_steps(

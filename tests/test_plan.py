@@ -6,7 +6,7 @@ from dagster._core.storage.tags import (
 )
 
 from declared import declared
-from plan import day_steps, model_steps, months, over, training
+from plan import MOST_ROWS, day_steps, model_steps, months, over, ranges, training
 
 START, DAY = date(2024, 1, 1), date(2024, 5, 1)
 HORIZON = timedelta(days=14)
@@ -31,6 +31,16 @@ def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
     days = [date(2023, 12, 30), date(2023, 12, 31), date(2024, 1, 5), date(2024, 1, 9)]
     assert list(months(days)) == [(days[0], days[1]), (days[2], days[3])]
     assert list(months([])) == []
+
+
+def test_a_range_ends_where_its_rows_or_days_are_as_many_as_one_run_may_have() -> None:
+    days = [DAY + timedelta(days=n) for n in (0, 1, 2, 3, 9)]
+    rows = dict(zip(days, (MOST_ROWS // 2, MOST_ROWS // 2, 1, MOST_ROWS + 1, 5), strict=True))
+    each = [(0, 1), (2, 2), (3, 3), (4, 4)]
+    assert list(ranges(days, rows)) == [(days[a], days[b]) for a, b in each]
+    assert list(ranges(days, {})) == [(days[0], days[-1])]
+    assert list(ranges(days, {}, most_days=9)) == [(days[0], days[3]), (days[4], days[4])]
+    assert list(ranges([], {})) == []
 
 
 def test_days_are_scored_then_measured_then_watched(parsed) -> None:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     mlflow_uri: MLflow tracking and registry server or database.
     mlflow_url: where people open the MLflow UI; links in the Dagster UI point there.
     spark: a Spark master URL, or a Spark Connect server's `sc://host:port`.
+    memory: what DuckDB may hold while dbt builds, e.g. `2GB`; more goes to files in `home`.
     start: first day of every partitioned asset; by default the earliest `ingest.start` declared.
     alert_urls: apprise's addresses that alerts go to, with spaces between; without any, the log.
     dagster_url: where people open Dagster; links in alerts point there.
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     pii_key: SecretStr | None = None
     alert_urls: SecretStr | None = None
     dagster_url: str = "http://127.0.0.1:3000"
+    memory: str = "2GB"
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     dbt_project_dir: Path = Field(
         default=CHECKOUT / "dbt_project",
@@ -109,6 +111,7 @@ class Settings(BaseSettings):
         return {
             "LEEWAY_HOME": str(self.home),
             "LEEWAY_LANDING": self.landing,
+            "LEEWAY_MEMORY": self.memory,
             "LEEWAY_LAKE_CATALOG": self.lake_catalog,
             "LEEWAY_LAKE_DATA": self.lake_data,
             "LEEWAY_DAGSTER_STORAGE": self.dagster_storage,
