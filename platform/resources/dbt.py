@@ -59,11 +59,11 @@ def profiles_dir(settings: Settings) -> Path:
 
 def dbt_resource(settings: Settings) -> "DbtCliResource":
     """Return dbt's command line for the project."""
-    from dagster_dbt import DbtCliResource
+    from resources.dbt_command import DbtCommand
 
     install_extensions(settings)
-    return DbtCliResource(
-        project_dir=dbt_project(settings),
+    return DbtCommand(
+        project_dir=dbt_project(settings),  # type: ignore[arg-type]  # it takes one
         dbt_executable=DBT,
         global_config_flags=["--no-use-colors"],  # not --quiet: it hides what Dagster reads
     )

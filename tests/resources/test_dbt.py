@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from errors import SetupError
-from resources.dbt import DBT, dbt_project, manifest
+from resources.dbt import DBT, dbt_project, dbt_resource, manifest
 from resources.settings import Settings
 
 PROJECT = """name: tiny
@@ -82,3 +82,13 @@ def test_dagster_is_told_dbts_version_without_an_import_of_dbt() -> None:
     assert told.stdout.strip() == version("dbt-core")
     assert "dbt_child" in told.stderr
     assert "dbt.cli" not in told.stderr
+
+
+def test_a_command_of_dagster_s_loads_no_adapter_into_its_process(
+    parsed, lake, tmp_path: Path
+) -> None:
+    loaded = Settings(home=tmp_path, lake_catalog=lake.catalog, lake_data=lake.data)
+    dbt = dbt_resource(loaded)
+    command = dbt.cli(["--version"], manifest=parsed, target_path=tmp_path / "runs")
+    assert command.wait().is_successful()
+    assert command.adapter is None
