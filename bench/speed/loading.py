@@ -1,6 +1,6 @@
 """Loading the code location, beside one of a single asset that imports dagster-dbt and -pyspark.
 
-    python -m bench.speed.loading
+    python -m bench.speed.loading [--quick]
 
 Each loads in turn in a fresh process, as a code server and every run of the daemon do: import, make
 the definitions, resolve every job. The dbt project has been parsed before; what that takes is told
@@ -17,33 +17,33 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import typer
+
 from bench.speed.child import Cost, Timer, alone
-from bench.speed.shop import SPEED_RESULTS
+from bench.speed.shop import finish
 
-ROUNDS = 7
-
-
-def main() -> None:
-    """Measure and keep it."""
-    SPEED_RESULTS.keep("loading", measured())
+ROUNDS, QUICK_ROUNDS = 7, 2
 
 
-def measured() -> dict[str, Any]:
+def main(quick: bool = False) -> None:
+    """Measure it."""
+    finish("loading", measured(QUICK_ROUNDS if quick else ROUNDS), quick=quick)
+
+
+def measured(rounds: int) -> dict[str, Any]:
     """Medians of each side: seconds of wall clock and of CPU, and peak bytes; and their ratios."""
     with tempfile.TemporaryDirectory() as folder:
         home = {"LEEWAY_HOME": folder}
         alone(landed, home, folder=folder)
         parsing = alone(ours, home)
         costs: dict[str, list[Cost]] = {"one_asset": [], "ours": []}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             costs["one_asset"].append(alone(one_asset, home))
             costs["ours"].append(alone(ours, home))
     found: dict[str, Any] = {name: medians(each) for name, each in costs.items()}
-    found["ratio"] = {
-        what: found["ours"][what] / found["one_asset"][what] for what in found["ours"]
-    }
+    both = ("seconds", "cpu_seconds")
+    found["ratio"] = {what: found["ours"][what] / found["one_asset"][what] for what in both}
     found["seconds_where_dbt_must_parse"] = parsing.seconds
-    print(found)
     return found
 
 
@@ -99,4 +99,4 @@ def used(timer: Timer) -> Iterator[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
