@@ -30,9 +30,10 @@ def age(path: Path, ago: timedelta) -> None:
         os.utime(entry, (moment, moment))
 
 
-def test_copies_of_landing_files_go_after_a_day(home: Settings) -> None:
-    old = written(home.home / "staging" / "a" / "lines.csv", timedelta(hours=25))
-    young = written(home.home / "staging" / "b" / "lines.csv", timedelta(hours=23))
+@pytest.mark.parametrize("folder", ["staging", "spill"])
+def test_what_a_killed_process_has_put_aside_goes_after_a_day(home: Settings, folder: str) -> None:
+    old = written(home.home / folder / "a" / "lines.csv", timedelta(hours=25))
+    young = written(home.home / folder / "b" / "lines.csv", timedelta(hours=23))
     age(old, timedelta(hours=25))
     sweep(home, NOW)
     assert not old.parent.exists()
