@@ -13,6 +13,7 @@ from resources.settings import Settings, require_java
 
 ONE_FILE = str(1 << 40)  # bytes of a partition; opening costs as much, so none takes a second file
 ANSWERS_WITHIN = 10  # seconds that a Spark Connect server has
+TRIES = 6  # of a server that has gone away, in a minute; by default a run would try for ten
 REMOTE, SERVER = "spark.remote", "sc://"
 
 
@@ -23,7 +24,10 @@ class SparkSessions(LazyPySparkResource):
     def spark_session(self) -> SparkSession:
         """Return the run's session; raises SetupError where its server does not answer."""
         if self._spark_session is None and REMOTE in self.spark_config:
+            from pyspark.sql.connect.client.retries import DefaultPolicy
+
             require_server(self.spark_config[REMOTE])
+            super().spark_session.client.set_retry_policies([DefaultPolicy(max_retries=TRIES)])
         return super().spark_session
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:  # noqa: ARG002
