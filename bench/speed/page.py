@@ -39,6 +39,7 @@ VERSIONS = (
     "torch",
 )
 GB = 1 << 30
+NOT_YET = "Not measured.\n"
 Found = dict[str, Any]
 
 
@@ -52,7 +53,8 @@ def main() -> None:
         words.format(
             goals=table(GOAL_HEADS, goals),
             costs=table(["work", "seconds", "peak memory"], list(costs(found))),
-            spent=spent(found["real"]) if "real" in found else "Not measured.\n",
+            spent=spent(found["real"]) if "real" in found else NOT_YET,
+            large=of_large(kept["found"]) if (kept := SPEED_RESULTS.kept("large")) else NOT_YET,
             stamps=stamps(PARTS, parts),
             machine=machine(),
         )
@@ -174,6 +176,19 @@ def spent(found: Found) -> str:
     """Where the real shop's time goes."""
     kinds = sorted(found["spent"].items(), key=lambda each: -each[1])
     return table(["runs", "seconds"], [[kind, f"{seconds:.0f}"] for kind, seconds in kinds])
+
+
+def of_large(found: Found) -> str:
+    """What a full run of many lines took."""
+    figures = {
+        "lines": f"{found['lines']:,}",
+        "rows of features and labels": f"{found['feature_rows']:,}",
+        "decisions, versions gone live": f"{found['decisions']}, {found['champions']}",
+        "dumps made in": f"{found['dumps']['seconds']:.0f} s",
+        "run in": f"{found['seconds'] / 60:.0f} minutes",
+        "peak memory": f"{found['peak'] / GB:.1f} GB",
+    }
+    return table(["", ""], [list(each) for each in figures.items()]) + "\n" + spent(found)
 
 
 if __name__ == "__main__":
