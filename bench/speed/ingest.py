@@ -20,11 +20,12 @@ from assets.partitions import days_between
 from bench.speed.child import Timer, alone
 from bench.speed.shop import finish, simulated
 from declared import declared
+from history import FILES
 from ingestion.contract import failures, pseudonyms, schema_of
 from ingestion.publish import create_all
 from ingestion.take_in import take_in
 from ledger import prepare
-from plan import months
+from plan import ranges
 from resources.dbt import manifest
 from resources.lake import lake_of
 from resources.settings import Settings
@@ -65,7 +66,7 @@ def ours(timer: Timer, files: str, folder: str) -> int:
     prepare(lake)
     create_all(lake, [table])
     read = 0
-    for first, last in months(days_in(files)):
+    for first, last in ranges(days_in(files), {}, FILES):
         days = days_between(first, last)
         with timer.running():
             intake = take_in(lake, lambda: spark, table, days, files, b"key", home.home / "staging")
