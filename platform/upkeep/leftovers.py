@@ -18,9 +18,9 @@ LARGEST_LOG = 10 * 1024**2
 def sweep(settings: Settings, now: datetime) -> int:
     """Remove leftovers and return how many files and folders went. now: UTC.
 
-    Copies of landing files and spilled rows that a killed process left, markers of Spark beside rows that are
-    published or gone, states of trainings that nobody went on with, output of old runs. A large
-    `run.log` is moved to `run.log.1`.
+    Copies of landing files and spilled rows that a killed process left, markers of Spark beside
+    rows that are published or gone, states of trainings that nobody went on with, output of old
+    runs. A large `run.log` is moved to `run.log.1`.
     """
     gone = [
         *older(_inside(settings.home / "staging"), now - STAGED),
