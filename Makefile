@@ -44,10 +44,10 @@ test-quick: setup ## the tests that take less than 20 seconds each
 chaos: setup ## kill a history 200 times and compare what is left with an undisturbed one; hours
 	$(BIN)/python bench/chaos.py --kills 200 --days 60 --seed 1
 
-bench: setup ## speed and memory, 20 minutes with nothing else running, writes docs/benchmarks.md
+bench: setup ## speed and memory, with nothing else running, writes docs/benchmarks.md
 	$(BIN)/python -m bench.speed.main
 
-bench-quick: setup ## the same with small sizes, 3 minutes, writes nothing
+bench-quick: setup ## the same with small sizes, writes nothing
 	$(BIN)/python -m bench.speed.main --quick
 
 bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes docs/benchmarks-drift.md
