@@ -54,7 +54,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[li
         settings.cache_clear()
         before = dict(os.environ)
         with pytest.raises(StoppedHereError):
-            opened(interrupt_at="history 2024-02").run()
+            opened(interrupt_at="features").run()
         steps: list[str] = []
         opened(steps).run()
         yield steps
@@ -84,9 +84,9 @@ def opened(steps: list[str] | None = None, interrupt_at: str | None = None) -> H
 @pytest.mark.slow
 def test_an_interrupted_history_goes_on_where_it_stopped(told: list[str]) -> None:
     assert not [step for step in told if step.startswith("ingest")]
-    assert not [step for step in told if step.startswith("history 2024-01")]
+    assert not [step for step in told if step.startswith("history")]
     assert told[0] == "views"
-    assert told[1].startswith("history 2024-02")
+    assert told[1].startswith("features")
 
 
 @pytest.mark.slow
