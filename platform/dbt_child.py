@@ -23,4 +23,5 @@ def main() -> None:
         sys.stdout.write(f"{version('dbt-core')}\n")
         return
     end_with_parent()
+    os.environ["LEEWAY_PROCESS"] = f"-{os.getpid()}"  # two of them must not spill into one folder
     os.execv(DBT, [DBT, *sys.argv[1:]])  # noqa: S606 - no shell is meant

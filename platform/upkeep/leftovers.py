@@ -24,7 +24,7 @@ def sweep(settings: Settings, now: datetime) -> int:
     """
     gone = [
         *older(_inside(settings.home / "staging"), now - STAGED),
-        *older(_inside(settings.home / "spill"), now - STAGED),
+        *older(_inside(settings.home, "spill*/*"), now - STAGED),
         *older(_inside(settings.checkpoints, "*/*"), now - UNFINISHED),
         *older(_inside(settings.dagster_home / "storage", "*/compute_logs"), now - LOGS),
         *older(_markers(settings), now - STAGED),

@@ -30,7 +30,7 @@ def age(path: Path, ago: timedelta) -> None:
         os.utime(entry, (moment, moment))
 
 
-@pytest.mark.parametrize("folder", ["staging", "spill"])
+@pytest.mark.parametrize("folder", ["staging", "spill-71"])
 def test_what_a_killed_process_has_put_aside_goes_after_a_day(home: Settings, folder: str) -> None:
     old = written(home.home / folder / "a" / "lines.csv", timedelta(hours=25))
     young = written(home.home / folder / "b" / "lines.csv", timedelta(hours=23))
