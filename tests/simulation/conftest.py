@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from simulation.run import Summary, simulate
@@ -38,6 +39,22 @@ def read_dump() -> Callable[[Path], Rows]:
     def read(path: Path) -> Rows:
         with gzip.open(path, "rt", newline="") as file:
             return list(csv.reader(file))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def lines_of(read_dump) -> Callable[[Path], pd.DataFrame]:
+    """Reads every line of a folder's dumps: its fields, their number, and the day of the file."""
+    columns = ["invoice", "code", "name", "quantity", "time", "price", "customer", "country"]
+
+    def read(dumps: Path) -> pd.DataFrame:
+        days = []
+        for path in sorted(dumps.iterdir()):
+            rows = read_dump(path)[1:]
+            frame = pd.DataFrame([dict(zip(columns, row, strict=False)) for row in rows])
+            days.append(frame.assign(fields=[len(row) for row in rows], day=path.name[:10]))
+        return pd.concat(days, ignore_index=True)
 
     return read
 

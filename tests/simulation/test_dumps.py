@@ -16,14 +16,8 @@ def larger(tmp_path_factory, shop):
 
 
 @pytest.fixture(scope="module")
-def lines(larger, read_dump):
-    """All lines of the shop: fields, their number, and the day of the file."""
-    days = []
-    for path in sorted(larger.dumps.iterdir()):
-        rows = read_dump(path)[1:]
-        frame = pd.DataFrame([dict(zip(COLUMNS, row, strict=False)) for row in rows])
-        days.append(frame.assign(fields=[len(row) for row in rows], day=path.name[:10]))
-    return pd.concat(days, ignore_index=True)
+def lines(larger, lines_of):
+    return lines_of(larger.dumps)
 
 
 @pytest.fixture(scope="module")

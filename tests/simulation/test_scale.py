@@ -37,14 +37,8 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def lines(made, read_dump):
-    """Every line: its fields, their number, and the day of the file."""
-    days = []
-    for path in sorted(made.dumps.iterdir()):
-        rows = read_dump(path)[1:]
-        frame = pd.DataFrame([dict(zip(COLUMNS, row, strict=False)) for row in rows])
-        days.append(frame.assign(fields=[len(row) for row in rows], day=path.name[:10]))
-    return pd.concat(days, ignore_index=True)
+def lines(made, lines_of):
+    return lines_of(made.dumps)
 
 
 @pytest.fixture(scope="module")
