@@ -193,7 +193,8 @@ def cause(events: Iterable[DagsterEvent]) -> tuple[str, str]:
         if event.is_step_failure:
             return str(event.step_key), first_words(event.step_failure_data.error)
         if event.is_failure and event.message:
-            failed = event.job_failure_data.error  # e.g. of a resource, before any step
+            known = event.job_failure_data  # none where Dagster found the process dead
+            failed = known.error if known else None  # e.g. of a resource, before any step
             words = first_words(failed) if failed else event.message
     return "no step", words
 
