@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from errors import SetupError
-from resources.dbt import DBT, dbt_project, dbt_resource, manifest
+from resources.dbt import DBT, dbt_project, dbt_resource, manifest, run_dbt
 from resources.settings import Settings
 
 PROJECT = """name: tiny
@@ -55,6 +55,15 @@ def test_a_deleted_model_is_gone_and_a_renamed_one_has_its_new_name(
     (project / "models" / "two.sql").unlink()
     (project / "models" / "one.sql").rename(project / "models" / "first.sql")
     assert names(home, project) == {"first"}
+
+
+def test_two_processes_of_dbt_parse_a_project_once(tmp_path: Path, project: Path) -> None:
+    settings = Settings(home=tmp_path / "home", dbt_project_dir=project)
+    for _ in range(2):
+        run_dbt(settings, tmp_path / "target", ["parse"])
+    logged = (tmp_path / "target" / "dbt.log").read_text()
+    assert logged.count("Unable to do partial parsing") == 1  # there was nothing yet
+    assert "Unable to do partial parsing because saved manifest not found" in logged
 
 
 def test_a_folder_without_a_project_is_refused_with_its_name(tmp_path: Path) -> None:
