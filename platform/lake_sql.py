@@ -13,15 +13,9 @@ from typing import Any
 import duckdb
 
 from errors import QueryError, SetupError
-from resources.lake import (
-    UNSAFE_OPTIMIZER,
-    extensions_of,
-    install_extension,
-    literal,
-    patiently,
-    told,
-)
+from resources.lake import extensions_of, install_extension, literal, patiently, told
 from resources.settings import Settings
+from resources.whole import UNSAFE_OPTIMIZER
 
 SEARCHED = (
     "features",

@@ -14,6 +14,7 @@ import duckdb
 
 from claims import claim_data
 from resources.lake import SCHEMAS, Lake, quoted
+from resources.whole import whole
 from turns import take_turn
 
 logger = logging.getLogger("leeway")
@@ -109,9 +110,10 @@ def put(
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         take_turn(connection, f"{table} {next(iter(key.values()))}")
         where = " and ".join(f"{quoted(name)} = ?" for name in key)
-        connection.execute(
-            f"delete from {quoted('ledger', table)} where {where}", list(key.values())
-        )
+        with whole(connection):
+            connection.execute(
+                f"delete from {quoted('ledger', table)} where {where}", list(key.values())
+            )
         insert(connection, table, {**key, **row})
         if alerting:
             alert(connection, *alerting)

@@ -5,7 +5,7 @@ rows were replaced.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -142,7 +142,7 @@ def _replace(
     rows = [
         {
             **{"table_name": source.table, "day": day, "column_name": name},
-            **asdict(column),
+            **vars(column),
             **dict(zip(("checksum", "written_at"), stamps.get(day, NO_STAMP), strict=True)),
         }
         for day, table in made.items()

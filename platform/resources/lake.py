@@ -20,6 +20,7 @@ from errors import LakeBusyError, LeewayError, SetupError
 from resources.answers import answered, forget
 from resources.room import shortage
 from resources.settings import Settings
+from resources.whole import UNSAFE_OPTIMIZER, disable, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SCHEMAS = ("raw", "quarantine", "staging", "features", "ml", "ledger")
 EXTENSIONS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
-# DuckLake (with duckdb 1.5.5) narrows a table's column statistics to the newest file where the
-# first file of a write had only nulls. DuckDB believes them: filters and max() miss rows, and a
-# sort alters values.
-UNSAFE_OPTIMIZER = "statistics_propagation"
 LOCK_SIGNS = (
     "database is locked",
     "transaction conflict",
@@ -151,7 +148,7 @@ def attach(
     """
     extensions = extensions_of(catalog)
     connection = duckdb.connect(config={"threads": threads})
-    connection.execute(f"set disabled_optimizers = '{UNSAFE_OPTIMIZER}'")
+    disable(connection, UNSAFE_OPTIMIZER)
     for name in extensions:
         install_extension(name)
         connection.load_extension(name)
@@ -215,7 +212,7 @@ class Lake(ConfigurableResource):
         """
 
         def ask() -> "pa.Table":
-            with self.connect(snapshot) as connection:
+            with self.connect(snapshot) as connection, reading(connection, query):
                 return connection.execute(query, parameters).to_arrow_table()
 
         return answered((self.catalog, query, repr(parameters), snapshot), ask)

@@ -13,7 +13,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from duckdb_extensions import import_extension
 
-from resources.lake import UNSAFE_OPTIMIZER
+from resources.whole import UNSAFE_OPTIMIZER
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 EXTENSIONS = ("ducklake", "sqlite_scanner")

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ml.fingerprint import by_day
-from resources.lake import UNSAFE_OPTIMIZER
+from resources.whole import UNSAFE_OPTIMIZER
 
 FEATURES, LABELS = "customer_features", "customer_labels"
 FIRST, LAST, NEXT = "2020-03-01", "2020-04-29", "2020-04-30"

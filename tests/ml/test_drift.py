@@ -86,6 +86,16 @@ def test_evidently_keeps_a_report_of_each_day_and_drops_the_oldest(
     assert [run.timestamp.date() for run in found if run] == [date(2024, 5, 2), date(2024, 5, 3)]
 
 
+def test_a_report_is_kept_without_a_look_at_those_before(
+    report: drift.DriftReport, sides: Sides, tmp_path: Path
+) -> None:
+    drift_history.remember(tmp_path, "buyers", date(2024, 5, 1), *sides, report)
+    (first,) = tmp_path.glob("*/snapshots/*.json")
+    first.write_text("cut off")
+    drift_history.remember(tmp_path, "buyers", date(2024, 5, 2), *sides, report)
+    assert len(list(tmp_path.glob("*/snapshots/*.json"))) == 2
+
+
 def test_nothing_to_compare_is_a_finding_for_every_column() -> None:
     empty = sketch_table(pa.table({"a": pa.array([], pa.float64()), "b": pa.nulls(0)}))
     report = drift.measure(empty, empty)
