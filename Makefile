@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo dev test test-quick check chaos bench bench-quick bench-drift bench-models clean java
+.PHONY: help setup demo dev test test-quick check chaos bench bench-quick bench-large bench-drift bench-models clean java
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | column -t -s $$'\t'
@@ -47,8 +47,11 @@ chaos: setup ## kill a history 200 times and compare what is left with an undist
 bench: setup ## speed and memory, with nothing else running, writes docs/benchmarks.md
 	$(BIN)/python -m bench.speed.main
 
-bench-quick: setup ## the same with small sizes, writes nothing
+bench-quick: setup ## the same with small sizes, without the slow parts, writes nothing
 	$(BIN)/python -m bench.speed.main --quick
+
+bench-large: setup ## two years of the real shop, and thirty million lines: hours, writes the same page
+	$(BIN)/python -m bench.speed.main --part real --part large
 
 bench-drift: setup ## alarms, policies, gate, trial, real shop; hours, writes docs/benchmarks-drift.md
 	$(BIN)/python -m bench.drift.main

@@ -20,7 +20,7 @@ from bench.speed.years import YEAR, with_features
 LINES_A_YEAR = 50_000
 DAYS = {"half_a_year": YEAR // 2, "one_year": YEAR, "five_years": 5 * YEAR}
 QUICK_DAYS = {"half_a_year": 10, "one_year": 20, "five_years": 100}
-ROUNDS, BUILDS = 3, 3
+ROUNDS, BUILDS = 2, 4
 
 
 def main(quick: bool = False) -> None:
