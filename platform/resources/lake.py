@@ -1,5 +1,6 @@
 """The lake: DuckLake behind one file. A commit is a transaction, a snapshot is a version."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -130,24 +131,31 @@ def patiently(work: Callable[[], T]) -> T:
 
 @lru_cache(maxsize=4)
 def attached(
-    catalog: str, data: str, threads: int, snapshot: int | None = None
+    catalog: str, data: str, threads: int, snapshot: int | None, memory: str, spill: str
 ) -> duckdb.DuckDBPyConnection:
     """Return this process's shared database with the lake attached; the first one makes it.
 
     Attaching costs 0.15 s, and a training reads one snapshot two dozen times.
     """
-    return patiently(lambda: attach(catalog, data, threads, snapshot))
+    return patiently(lambda: attach(catalog, data, threads, snapshot, memory, spill))
 
 
 def attach(
-    catalog: str, data: str, threads: int, snapshot: int | None = None
+    catalog: str,
+    data: str,
+    threads: int,
+    snapshot: int | None = None,
+    memory: str = "",
+    spill: str = "",
 ) -> duckdb.DuckDBPyConnection:
     """Open a database with the lake attached as `lake`, offline.
 
+    memory, spill: of a `Lake`.
     Raises SetupError where the catalog is of a kind that is not known.
     """
     extensions = extensions_of(catalog)
-    connection = duckdb.connect(config={"threads": threads})
+    limits = {"memory_limit": memory, "temp_directory": f"{spill}-{os.getpid()}"} if memory else {}
+    connection = duckdb.connect(config={"threads": threads, **limits})
     disable(connection, UNSAFE_OPTIMIZER)
     for name in extensions:
         install_extension(name)
@@ -167,11 +175,15 @@ class Lake(ConfigurableResource):
     catalog: DuckLake catalog, `sqlite:<path>` or `postgres:<libpq string>`.
     data: folder or bucket of the Parquet files, ending in a slash.
     threads: DuckDB threads of one connection.
+    memory: what DuckDB may hold, e.g. `2GB`; what sorts and joins need beyond it goes to files in a
+    folder of this process, named `spill` and its id. Rows that a query returns are held besides.
     """
 
     catalog: str
     data: str
     threads: int = 2
+    memory: str = ""
+    spill: str = ""
 
     @contextmanager
     def connect(self, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -182,7 +194,9 @@ class Lake(ConfigurableResource):
         Raises DiskFullError, and SetupError where the catalog cannot be reached.
         """
         try:
-            shared = attached(self.catalog, self.data, self.threads, snapshot)
+            shared = attached(
+                self.catalog, self.data, self.threads, snapshot, self.memory, self.spill
+            )
             with shared.cursor() as connection:
                 connection.execute("use lake")
                 yield connection
@@ -245,7 +259,13 @@ class Lake(ConfigurableResource):
 
 def lake_of(settings: Settings) -> Lake:
     """Return the lake that the settings name."""
-    return Lake(catalog=settings.lake_catalog, data=settings.lake_data, threads=settings.threads)
+    return Lake(
+        catalog=settings.lake_catalog,
+        data=settings.lake_data,
+        threads=settings.threads,
+        memory=settings.memory,
+        spill=str(settings.home / "spill"),
+    )
 
 
 def columns_of(lake: Lake) -> dict[tuple[str, str], dict[str, str]]:

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     mlflow_uri: MLflow tracking and registry server or database.
     mlflow_url: where people open the MLflow UI; links in the Dagster UI point there.
     spark: a Spark master URL, or a Spark Connect server's `sc://host:port`.
-    memory: what DuckDB may hold while dbt builds, e.g. `2GB`; more goes to files in `home`.
+    memory: what one DuckDB may hold, dbt's or a step's, e.g. `2GB`; more goes to files in `home`.
     start: first day of every partitioned asset; by default the earliest `ingest.start` declared.
     alert_urls: apprise's addresses that alerts go to, with spaces between; without any, the log.
     dagster_url: where people open Dagster; links in alerts point there.
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     pii_key: SecretStr | None = None
     alert_urls: SecretStr | None = None
     dagster_url: str = "http://127.0.0.1:3000"
-    memory: str = "2GB"
+    memory: str = Field(default="2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     dbt_project_dir: Path = Field(
         default=CHECKOUT / "dbt_project",

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -9,7 +10,8 @@ import pytest
 import ledger
 from errors import SetupError
 from resources.answers import steady
-from resources.lake import Lake, attach, is_lock, literal, quoted
+from resources.lake import Lake, attach, is_lock, lake_of, literal, quoted
+from resources.settings import Settings
 
 ALERT = {"day": date(2024, 1, 1), "kind": "held", "subject": "order_lines", "message": "why"}
 
@@ -158,6 +160,15 @@ def test_names_with_quotes_are_names(lake: Lake) -> None:
 
     lake.transact(write)
     assert lake.rows(f"select * from {name}") == [{'a " b': "it's"}]
+
+
+def test_a_sort_that_outgrows_its_memory_goes_to_files_of_this_process(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path, memory="100MB")
+    (tmp_path / "lake" / "data").mkdir(parents=True)
+    query = "select sum(n) from (select hash(range) as n, repeat('x', 90) as t from range(3000000)"
+    with lake_of(home).connect() as connection:
+        connection.execute(f"{query} order by t, n limit 2900000)").fetchall()
+    assert [path.name for path in tmp_path.glob("spill*")] == [f"spill-{os.getpid()}"]
 
 
 def test_an_unknown_kind_of_catalog_is_refused_with_the_kinds_that_are_known(
