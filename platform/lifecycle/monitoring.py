@@ -39,6 +39,7 @@ from ml.watching import (
 )
 from resources.lake import Lake
 from resources.registry import Registry
+from resources.whole import whole
 
 WHAT = "drift"
 
@@ -167,7 +168,8 @@ def _keep(
 
     def write(connection: duckdb.DuckDBPyConnection) -> None:
         key = [model.name, as_of]
-        connection.execute("delete from ledger.checks where model = ? and as_of = ?", key)
+        with whole(connection):
+            connection.execute("delete from ledger.checks where model = ? and as_of = ?", key)
         for check in found.checks:
             row = {"model": model.name, "as_of": as_of, "version": found.version, **asdict(check)}
             del row["sums"]  # the document has them

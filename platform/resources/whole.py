@@ -16,7 +16,7 @@ import duckdb
 # first file of a write had only nulls. DuckDB believes them: filters and max() miss rows, and a
 # sort alters values.
 UNSAFE_OPTIMIZER = "statistics_propagation"
-SOURCE = re.compile(r'\b(?:from|join)\s+("?\w+"?\.[\w".]+)', re.IGNORECASE)
+SOURCE = re.compile(r'(?<!distinct )\b(?:from|join)\s+("?\w+"?\.[\w".]+)', re.IGNORECASE)
 
 
 def only_ledger(query: str) -> bool:
