@@ -18,12 +18,14 @@ from lifecycle.reload import reloaded_predictions
 from lifecycle.rival import comparable
 from ml import evaluation, figures, gate
 from ml.baselines import fit_baselines
+from ml.known import evenly
 from ml.tabular import TrainConfig
 from ml.task import Floats
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
 WHAT = "evaluations"
+RELOADED = 20_000  # test rows, from all over, that a clean process predicts too
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ def evaluate(
     predictions = _predictions(registry, model, manifest, trained, test, own)
     task, labels = columns.target, columns.labels(test)
     best = gate.best(task, labels, {r: predictions[gate.candidate_name(r)] for r in trained})
-    given = predictions[gate.candidate_name(best)]
-    again = reloaded_predictions(registry, model.name, trained[best], test, model.train.declared)
+    some = evenly(test, RELOADED)
+    given = fitted_of(registry, model, trained[best]).predict(some)
+    again = reloaded_predictions(registry, model.name, trained[best], some, model.train.declared)
     config = TrainConfig(seed=model.train.seed, threads=threads)
     for name, baseline in fit_baselines(parts, columns, config).items():
         predictions[name] = baseline.predict(test)
