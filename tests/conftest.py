@@ -20,10 +20,12 @@ from xdist.scheduler import LoadScopeScheduling
 import ledger
 from resources.dbt import manifest
 from resources.lake import Lake
-from resources.settings import CHECKOUT, Settings, settings
+from resources.settings import CHECKOUT, SPINS, Settings, settings
 from resources.spark import spark_resource
 from simulation.run import Summary, simulate
 from simulation.shop import Shop
+
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # before PyTorch loads: workers share the cores
 
 VARIABLES = (
     "LEEWAY_ALERT_URLS",
