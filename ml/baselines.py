@@ -1,5 +1,6 @@
 """Models that a candidate is compared with: fitted in memory on the same rows, never deployed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import lightgbm
@@ -19,6 +20,8 @@ from ml.task import Floats, Task
 
 BOOSTING_ROUNDS = 1500
 BOOSTING_PATIENCE = 50
+ROWS = 250_000  # that are predicted at once
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Linear:
 
     def predict(self, table: pa.Table) -> Floats:
         """Predictions of the task."""
-        return self.task.linear_predictions(self.pipeline, _matrix(self.preprocessing, table))
+        matrices = _matrices(self.preprocessing, table)
+        predict = self.task.linear_predictions
+        return np.concatenate([predict(self.pipeline, matrix) for matrix in matrices])
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Boosted:
 
     def predict(self, table: pa.Table) -> Floats:
         """Predictions of the task."""
-        return np.asarray(self.booster.predict(_matrix(self.preprocessing, table)))
+        matrices = _matrices(self.preprocessing, table)
+        return np.concatenate([np.asarray(self.booster.predict(matrix)) for matrix in matrices])
 
 
 def fit_baselines(parts: Parts, schema: Schema, config: TrainConfig) -> dict[str, Model]:
@@ -80,9 +86,13 @@ def fit_baselines(parts: Parts, schema: Schema, config: TrainConfig) -> dict[str
     }
 
 
-def _matrix(
-    preprocessing: Preprocessing, table: pa.Table
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _matrices(preprocessing: Preprocessing, table: pa.Table) -> Iterator[Matrix]:
+    """`_matrix` of some rows at a time: scikit-learn copies what it predicts several times."""
+    for start in range(0, max(table.num_rows, 1), ROWS):
+        yield _matrix(preprocessing, table.slice(start, ROWS))
+
+
+def _matrix(preprocessing: Preprocessing, table: pa.Table) -> Matrix:
     """Positions, then codes, float32 [rows, features]."""
     encoded = preprocessing.transform(table)
     return np.hstack([encoded.positions.numpy(), encoded.codes.numpy().astype(np.float32)])

@@ -57,7 +57,7 @@ def history(timer: Timer, first: str, last: str) -> dict[str, Any]:
         work = load_history(date.fromisoformat(first), date.fromisoformat(last), tell)
         work.run()
     tell("end")
-    found = {what: work.lake.rows(query)[0]["n"] for what, query in COUNTED.items()}
+    found = {what: int(work.lake.rows(query)[0]["n"]) for what, query in COUNTED.items()}
     return {"spent": dict(spent), **found}
 
 

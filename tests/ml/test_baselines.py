@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ml import baselines
 from ml.baselines import fit_baselines
 from ml.recipes import Recipe
 from ml.schema import Schema
@@ -55,3 +56,14 @@ def test_a_model_may_have_columns_of_one_kind_only(
     for model in fitted.values():
         predictions = model.predict(parts.test)
         assert (predictions.shape, predictions.dtype) == ((parts.test.num_rows,), np.float64)
+
+
+def test_rows_are_predicted_in_parts_as_they_are_together(
+    customers: Callable[..., pa.Table], schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = normal(AS_OF, WINDOWS, WINDOW).parts(customers(300, 40), schema)
+    fitted = fit_baselines(parts, schema, CONFIG)
+    whole = {name: model.predict(parts.test) for name, model in fitted.items()}
+    monkeypatch.setattr(baselines, "ROWS", 7)
+    for name, model in fitted.items():
+        np.testing.assert_allclose(model.predict(parts.test), whole[name], rtol=1e-6)
