@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from bench.speed.child import Timer
+from history import FILES
+from plan import MOST_DAYS
 
 YEAR, QUICK = 365, 60  # days
 BY_DAY = "config.materialized:incremental"  # what has days; the other models are views
-CHUNK = 366  # days that one pass of Spark or one build of dbt works on
 
 
 def opened() -> tuple[Any, Any]:
@@ -30,7 +31,7 @@ def land_raw(_timer: Timer, first: str, last: str) -> int:
 
     loaded, lake = opened()
     read = 0
-    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last)):
+    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), FILES):
         read += take_days(loaded, lake, days_between(begin, end))
     install_extensions(loaded)
     dbt("run", "--exclude", BY_DAY)
@@ -56,7 +57,7 @@ def take_days(loaded: Any, lake: Any, days: list[date]) -> int:
 def with_features(timer: Timer, first: str, last: str) -> None:
     """Take in a span and build its features."""
     land_raw(timer, first, last)
-    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last)):
+    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), MOST_DAYS):
         build(begin, end)
 
 
@@ -76,9 +77,9 @@ def dbt(*command: str) -> None:
     run_dbt(loaded, dbt_project(loaded).target_path / "runs", command)
 
 
-def chunks(first: date, last: date) -> Iterator[tuple[date, date]]:
+def chunks(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
     """Cut a span."""
     while first <= last:
-        end = min(first + timedelta(days=CHUNK - 1), last)
+        end = min(first + timedelta(days=days - 1), last)
         yield first, end
         first = end + timedelta(days=1)
