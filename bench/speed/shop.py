@@ -15,12 +15,12 @@ START = date(2024, 1, 1)
 SEED = 7
 
 
-def simulated(folder: Path, lines: int, days: int = 365) -> Path:
+def simulated(folder: Path, lines: int, days: int = 365, start: date = START) -> Path:
     """Make dumps of so many lines; returns the landing folder."""
     from simulation.scale import Scale, simulate_lines
 
     landing = folder / "landing"
-    scale = Scale(lines=lines, days=days, seed=SEED, start=START)
+    scale = Scale(lines=lines, days=days, seed=SEED, start=start)
     simulate_lines(landing, scale, processes=len(os.sched_getaffinity(0)))
     return landing
 
