@@ -35,14 +35,15 @@ def whole(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Keep filters out of DuckLake in this block.
 
     It holds for all connections of the process meanwhile; whoever reads a large table then reads
-    more of it than needed, and finds the same rows. Results must be fetched inside: what leaves the
-    block runs a statement on the connection.
+    more of it than needed, and finds the same rows. It is set beside the caller's transaction: an
+    error may have ended that.
     """
-    disable(connection, UNSAFE_OPTIMIZER, "filter_pushdown")
-    try:
-        yield
-    finally:
-        disable(connection, UNSAFE_OPTIMIZER)
+    with connection.cursor() as beside:
+        disable(beside, UNSAFE_OPTIMIZER, "filter_pushdown")
+        try:
+            yield
+        finally:
+            disable(beside, UNSAFE_OPTIMIZER)
 
 
 def disable(connection: duckdb.DuckDBPyConnection, *optimizers: str) -> None:

@@ -66,3 +66,13 @@ def test_filters_are_back_after_an_error(lake: Lake) -> None:
             connection.execute("select * from ledger.no_such_table")
         found = connection.execute("select current_setting('disabled_optimizers')").fetchone()
     assert found == ("statistics_propagation",)
+
+
+def test_an_error_in_a_transaction_is_told_as_it_is(lake: Lake) -> None:
+    with lake.connect() as connection:
+        connection.begin()
+        with pytest.raises(duckdb.Error, match="what went wrong"), whole(connection):
+            connection.execute("select error('what went wrong')").fetchall()
+    with lake.connect() as other:
+        found = other.execute("select current_setting('disabled_optimizers')").fetchone()
+    assert found == ("statistics_propagation",)
