@@ -1,6 +1,7 @@
 """Score candidates on matured rows that neither they nor the champion have seen; keep it all."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -56,10 +57,12 @@ def evaluate(
     best = gate.best(task, labels, {r: predictions[gate.candidate_name(r)] for r in trained})
     some = evenly(test, RELOADED)
     given = fitted_of(registry, model, trained[best]).predict(some)
-    again = reloaded_predictions(registry, model.name, trained[best], some, model.train.declared)
-    config = TrainConfig(seed=model.train.seed, threads=threads)
-    for name, baseline in fit_baselines(parts, columns, config).items():
-        predictions[name] = baseline.predict(test)
+    with ThreadPoolExecutor(1) as beside:  # a clean process is seconds old when it predicts
+        reload = (registry, model.name, trained[best], some, model.train.declared)
+        again = beside.submit(reloaded_predictions, *reload)
+        config = TrainConfig(seed=model.train.seed, threads=threads)
+        for name, baseline in fit_baselines(parts, columns, config).items():
+            predictions[name] = baseline.predict(test)
     found = evaluation.evaluate(test, columns, predictions, model.gate.slices)
     document = {
         "candidates": trained,
@@ -67,7 +70,7 @@ def evaluate(
         "rows": test.num_rows,
         "rows_of_one_side": parts.test.num_rows - test.num_rows,
         "best": best,
-        "reload_differences": {best: task.difference(given, again)},
+        "reload_differences": {best: task.difference(given, again.result())},
         **found.to_dict(),
     }
     store.keep(lake, model, WHAT, as_of, document)
