@@ -16,7 +16,7 @@ from ml.schema import Schema
 from ml.tabular import TrainConfig
 from ml.training import fit
 from resources.connections import served
-from resources.registry import Registry, registry_of
+from resources.registry import Registry, point_mlflow_at, registry_of
 from resources.settings import Settings, settings
 
 
@@ -55,7 +55,7 @@ def registry(postgres, database: str, tmp_path_factory: pytest.TempPathFactory):
     before = mlflow.get_tracking_uri()
     home = tmp_path_factory.mktemp("home")
     yield registry_of(Settings(home=home, mlflow_uri=postgres.url(database)))
-    mlflow.set_tracking_uri(before)
+    point_mlflow_at(before)
 
 
 def frost() -> pa.Table:

@@ -32,7 +32,6 @@ def main(quick: bool = False) -> None:
     pairs = QUICK_PAIRS if quick else PAIRS
     with tempfile.TemporaryDirectory() as folder:
         home = {"LEEWAY_HOME": folder, "DBT_PROJECT_DIR": str(project(Path(folder)))}
-        alone(with_champion, home, days=HISTORY + 2 * pairs)
         spent = alone(days, home, pairs=pairs).found
     medians = {name: median(each[1:]) for name, each in spent.items()}
     ratio = medians["dagster"] / medians["script"]
@@ -52,8 +51,11 @@ def project(folder: Path) -> Path:
     return copied
 
 
-def with_champion(_timer: Timer, days: int) -> None:
-    """Make dumps of so many days, and work off the first `HISTORY`; its model must be live."""
+def with_champion(days: int) -> Any:
+    """Make dumps of so many days and work off the first `HISTORY`; returns how to go on.
+
+    Raises ValueError unless the model is live then.
+    """
     import ledger
     from history import load_history
     from resources.settings import settings
@@ -67,14 +69,12 @@ def with_champion(_timer: Timer, days: int) -> None:
     [model] = work.declaration.models
     if ledger.champion_on(work.lake, model.name, date.max) is None:
         raise ValueError(f"{model.name} has no champion after {HISTORY} days: raise HISTORY")
+    return work
 
 
 def days(_timer: Timer, pairs: int) -> dict[str, list[float]]:
-    """Work days off in turn; returns the seconds of each, by side."""
-    from history import load_history
-
-    first = START + timedelta(days=HISTORY)
-    work = load_history(START, first, print)
+    """Work days off in turn, after a history; returns the seconds of each, by side."""
+    work, first = with_champion(HISTORY + 2 * pairs), START + timedelta(days=HISTORY)
     spent: dict[str, list[float]] = {"dagster": [], "script": []}
     sides: dict[str, Callable] = {"dagster": by_dagster, "script": by_script}
     for n in range(2 * pairs):

@@ -29,7 +29,7 @@ PARTS = {
 }
 LONG = {"real": "two years of the real shop", "large": "thirty million lines"}  # an hour and more
 KNOWN = PARTS | LONG
-SLOW = ("growth", "daily")  # parts that no size makes quick: years of history, a model that is live
+SLOW = ("growth", "daily", "steps")  # no size makes these quick: they need a history, a live model
 VERSIONS = (
     "dagster",
     "pyspark",

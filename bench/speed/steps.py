@@ -23,7 +23,7 @@ from bench.speed.loading import landed
 from bench.speed.shop import START, finish
 
 LAST = START + timedelta(days=29)
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 STEPS = {"daily": 3, "repeat_purchase_decision": 1}
 
 

@@ -79,7 +79,7 @@ class Registry(ConfigurableResource):
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
         make_database(self.uri)
-        mlflow.set_tracking_uri(self.uri)
+        point_mlflow_at(self.uri)
         try:
             client = mlflow.MlflowClient(self.uri, self.uri)
             client.search_experiments(max_results=1)
@@ -302,9 +302,20 @@ def download(uri: str, model: str, version: int, place: Path) -> Path:
     """Bring a version's artifact to `place` and return the folder that was saved."""
     import mlflow
 
-    mlflow.set_tracking_uri(uri)
+    point_mlflow_at(uri)
     path = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(place))
     return next(entry for entry in (Path(path) / "artifacts").iterdir() if entry.is_dir())
+
+
+def point_mlflow_at(uri: str) -> None:
+    """Let MLflow's own functions use a server, and no other for versions.
+
+    Unless told so, MLflow asks the process's Spark for it, and fails where that has ended.
+    """
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
 
 
 def is_alive(process: int) -> bool:

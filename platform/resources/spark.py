@@ -22,7 +22,11 @@ class SparkSessions(LazyPySparkResource):
 
     @property
     def spark_session(self) -> SparkSession:
-        """Return the run's session; raises SetupError where its server does not answer."""
+        """Return the run's session.
+
+        Raises SetupError where its server does not answer, or the process's JVM has ended.
+        """
+        require_jvm()
         if self._spark_session is None and REMOTE in self.spark_config:
             from pyspark.sql.connect.client.retries import DefaultPolicy
 
@@ -55,6 +59,18 @@ def require_server(url: str, within: float = ANSWERS_WITHIN) -> None:
         ) from error
     finally:
         channel.close()
+
+
+def require_jvm() -> None:
+    """Raise SetupError where the JVM that this process has started is gone: it starts no second."""
+    from pyspark import SparkContext
+
+    started = getattr(SparkContext._gateway, "proc", None)
+    if started is not None and (status := started.poll()) is not None:
+        raise SetupError(
+            f"Spark's JVM has ended (exit status {status}; killed for want of memory?): start a "
+            "new process, the same command goes on where it stopped"
+        )
 
 
 def spark_resource(settings: Settings) -> SparkSessions:

@@ -24,7 +24,7 @@ from impact.run import impact
 from lifecycle import candidate, champions, training_set
 from resources.dbt import DBT, install_extensions, manifest
 from resources.lake import Lake, lake_of
-from resources.registry import registry_of
+from resources.registry import point_mlflow_at, registry_of
 from resources.settings import CHECKOUT, Settings, settings
 from simulation.run import simulate
 from simulation.shop import Shop
@@ -164,7 +164,7 @@ def installed(home: Path, project: Path) -> Iterator[Settings]:
     with patch.dict(os.environ, named):  # all of it: settings() adds to it
         yield settings()
     settings.cache_clear()
-    mlflow.set_tracking_uri(uri)
+    point_mlflow_at(uri)
 
 
 @pytest.fixture(scope="session")

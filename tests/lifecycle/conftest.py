@@ -28,7 +28,7 @@ from lifecycle import (
     training_set,
 )
 from resources.lake import Lake
-from resources.registry import Registry, registry_of
+from resources.registry import Registry, point_mlflow_at, registry_of
 from resources.settings import Settings
 
 START, FLIP, LAST = date(2024, 1, 1), date(2024, 4, 15), date(2024, 5, 20)
@@ -189,7 +189,7 @@ def registry(clean_environment, tmp_path_factory) -> Iterator[Registry]:
     """One MLflow for all worlds: making its database takes seconds."""
     before = mlflow.get_tracking_uri()
     yield registry_of(Settings(home=tmp_path_factory.mktemp("mlflow")))
-    mlflow.set_tracking_uri(before)
+    point_mlflow_at(before)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ from lifecycle.reproduce import reproduce
 from ml.reproduction import Outcome
 from resources.dbt import DBT, dbt_project
 from resources.lake import Lake, lake_of
-from resources.registry import Registry
+from resources.registry import Registry, point_mlflow_at
 from resources.settings import Settings
 
 PROJECT = Path(__file__).parents[1] / "projects" / "orders"
@@ -192,7 +192,7 @@ def test_a_version_is_trained_again_to_the_bit(shop) -> None:
 def test_mlflow_serves_what_the_lake_has(shop) -> None:
     day, target = DECISION + timedelta(days=1), shop.model.target
     version = ledger.champion_on(shop.lake, shop.model.name, day)
-    mlflow.set_tracking_uri(shop.registry.uri)
+    point_mlflow_at(shop.registry.uri)
     served = mlflow.pyfunc.load_model(f"models:/{shop.model.name}/{version}")
     rows = features(shop.lake, shop.model, [day])
     found = served.predict(rows.select(["pages", "channel", "minutes"]).to_pandas())

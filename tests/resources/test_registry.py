@@ -16,7 +16,7 @@ from ml.schema import Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
 from ml.training import fit
-from resources.registry import HOST, PROCESS, Registry, registry_of
+from resources.registry import HOST, PROCESS, Registry, point_mlflow_at, registry_of
 from resources.settings import Settings
 
 ROWS, MODEL = 600, "repeat_purchase"
@@ -48,7 +48,7 @@ def trained(tracker: Tracker) -> TabularModel:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     before = mlflow.get_tracking_uri()
     yield registry_of(Settings(home=tmp_path_factory.mktemp("mlflow")))
-    mlflow.set_tracking_uri(before)
+    point_mlflow_at(before)
 
 
 @pytest.fixture(scope="module")
@@ -164,4 +164,4 @@ def test_a_server_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path) 
     before = mlflow.get_tracking_uri()
     with refused, nobody.run(MODEL, "2024-01-01 candidate", {"kind": "candidate"}):
         pytest.fail("a run was opened")
-    mlflow.set_tracking_uri(before)
+    point_mlflow_at(before)

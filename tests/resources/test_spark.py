@@ -1,6 +1,10 @@
 """Which Spark a session is of; `tests/ingestion/test_spark_clusters.py` asks each for rows."""
 
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +40,41 @@ def test_a_driver_of_other_machines_is_reached_where_they_can_reach_it(tmp_path)
     conf = spark_resource(Settings(home=tmp_path, spark="spark://head:7077")).spark_config
     assert conf["spark.master"] == "spark://head:7077"
     assert not [name for name in conf if name.startswith("spark.driver.bind")]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from pyspark import SparkContext
+from errors import SetupError
+from resources.registry import registry_of
+from resources.settings import Settings
+from resources.spark import spark_resource
+from test_registry import MODEL, trained
+
+settings = Settings(home=Path(sys.argv[1]))
+spark_resource(settings).spark_session.range(1).count()
+java = SparkContext._gateway.proc
+java.kill()
+java.wait()
+registry = registry_of(settings)
+with registry.run(MODEL, "2024-01-01 candidate", {}) as run:
+    fitted = trained(registry.tracker(run))
+    version = registry.register(MODEL, run, fitted, {"kind": "candidate"})
+assert registry.load(MODEL, version).digest() == fitted.digest()
+try:
+    spark_resource(settings).spark_session
+except SetupError as error:
+    print(error)
+"""
+
+
+def test_a_killed_jvm_is_told_and_does_not_keep_models_from_mlflow(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Spark's JVM has ended (exit status -9" in done.stdout
+    assert "the same command goes on where it stopped" in done.stdout
