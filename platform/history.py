@@ -4,11 +4,11 @@ Every run is a Dagster run of the real instance; what is done already is read fr
 an interrupted history goes on where it stopped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from dagster import DagsterInstance, Definitions, RunRequest, build_sensor_context
+from dagster import AssetKey, DagsterInstance, Definitions, RunRequest, build_sensor_context
 
 import ledger
 from alerting.failures import note_failure
@@ -65,17 +65,47 @@ class History:
 
         Views come first, where there is anything to load: nothing else reads them.
         """
-        days, models = days_between(self.first, self.last), self.declaration.models
+        days, lacking = days_between(self.first, self.last), self.lacking()
         taken = [set(ledger.days_taken(self.lake, t.name)) for t in self.declaration.tables]
-        current = {model.features.table: model.features_checksum for model in models}
-        unlabelled, built = self.unlabelled(), set(ledger.days_built(self.lake, current))
-        unbuilt = [day for day in days if day not in built and day not in unlabelled]
-        if unlabelled or unbuilt or any(set(days) - done for done in taken):
+        if lacking or any(set(days) - done for done in taken):
             self.launch(RunRequest(job_name="views"), "views")
         for done in taken:
             self.by_range("ingest", (day for day in days if day not in done), FILES)
-        self.by_range("history", unlabelled)
-        self.by_range("features", unbuilt)
+        for tables in dict.fromkeys(lacking.values()):
+            self.build(tables, [day for day, without in lacking.items() if without == tables])
+
+    def lacking(self) -> dict[date, frozenset[AssetKey]]:
+        """Return the features and labels that days lack, by day; labels once they have matured."""
+        found: dict[date, set[AssetKey]] = {
+            day: set() for day in days_between(self.first, self.last)
+        }
+        for model in self.declaration.models:
+            matured = self.last - timedelta(model.label.horizon_days)
+            for key, checksum, last in (
+                (features_of(model), model.features_checksum, self.last),
+                (labels_of(model), model.label_checksum, matured),
+            ):
+                built = set(ledger.days_built(self.lake, {key.path[-1]: checksum}))
+                for day in days_between(self.first, last):
+                    if day not in built:
+                        found[day].add(key)
+        return {day: frozenset(keys) for day, keys in found.items() if keys}
+
+    def build(self, tables: frozenset[AssetKey], days: Sequence[date]) -> None:
+        """Build these features and labels of days, and no others.
+
+        A table that is no model's is built with all features.
+        """
+        features = {features_of(model) for model in self.declaration.models}
+        labels = {labels_of(model) for model in self.declaration.models}
+        if tables == features | labels:
+            self.by_range("history", days)
+            return
+        if tables >= features:
+            self.by_range("features", days)
+            tables -= features
+        if tables:
+            self.by_range("history", days, tables=sorted(tables, key=AssetKey.to_user_string))
 
     def score_again(self, model: MlModel) -> None:
         """Score and measure days whose predictions went with features that failed, now repaired."""
@@ -121,11 +151,18 @@ class History:
         for request in sensor.evaluate_tick(context).run_requests or []:
             self.launch(request, f"{model.name} {request.partition_key}: training", name)
 
-    def by_range(self, job: str, days: Iterable[date], most_days: int = MOST_DAYS) -> None:
-        """Launch range runs, as long as memory allows (`plan.ranges`)."""
+    def by_range(
+        self,
+        job: str,
+        days: Iterable[date],
+        most_days: int = MOST_DAYS,
+        tables: Sequence[AssetKey] = (),
+    ) -> None:
+        """Launch range runs of a job, or of some of its tables; `plan.ranges` says how long."""
         rows = ledger.rows_delivered(self.lake)
         for first, last in ranges(sorted(days), rows, most_days):
-            self.launch(over(job, first, last), f"{job} {first}..{last}")
+            request = over(job, first, last).with_replaced_attrs(asset_selection=list(tables))
+            self.launch(request, f"{job} {first}..{last}")
 
     def launch(self, request: RunRequest, label: str, sensor: str = "") -> None:
         """Run a request to its end."""
@@ -138,14 +175,15 @@ class History:
                 note_failure(self.lake, self.instance, run, self.settings)
             raise
 
-    def unlabelled(self) -> set[date]:
-        """Return the days whose labels have matured by the end of the span and are not built."""
-        missing: set[date] = set()
-        for model in self.declaration.models:
-            matured = days_between(self.first, self.last - timedelta(model.label.horizon_days))
-            built = ledger.days_built(self.lake, {model.label.table: model.label_checksum})
-            missing |= set(matured) - set(built)
-        return missing
+
+def features_of(model: MlModel) -> AssetKey:
+    """Return the asset of a model's features."""
+    return AssetKey([model.features_schema, model.features.table])
+
+
+def labels_of(model: MlModel) -> AssetKey:
+    """Return the asset of a model's labels."""
+    return AssetKey([model.label_schema, model.label.table])
 
 
 def load_history(first: date, last: date, progress: Progress) -> History:

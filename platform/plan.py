@@ -26,6 +26,7 @@ GOING = [
     DagsterRunStatus.CANCELING,
 ]
 MOST_ROWS, MOST_DAYS = 500_000, 366  # of one range run
+ONE_DAY = timedelta(days=1)
 ORPHAN_TAG = "leeway/orphan"  # a run whose process was killed: it says nothing against its work
 LANE_TAG, REASON_TAG, ATTEMPT_TAG = "leeway/lane", "leeway/reason", "leeway/attempt"
 
@@ -54,19 +55,20 @@ def ranges(
 ) -> Iterator[tuple[date, date]]:
     """Return first and last of `days` (ascending) in spans that one run of a history works off.
 
-    rows: delivered raw rows of a day. A span has at most MOST_ROWS, unless one day alone has more:
-    what features of a span take grows with them.
+    A span has every day in it: one that is not asked for is built, and would be built again, which
+    ends what people have accepted of it. rows: delivered raw rows of a day. A span has at most
+    MOST_ROWS, unless one day alone has more: what features of a span take grows with them.
     """
-    first = last = None
+    spans: list[list[date]] = []
     count = 0
     for day in days:
-        full = count + rows.get(day, 0) > MOST_ROWS or (day - (first or day)).days >= most_days
-        if first and last and full:
-            yield first, last
-            first, count = None, 0
-        first, last, count = first or day, day, count + rows.get(day, 0)
-    if first and last:
-        yield first, last
+        count += rows.get(day, 0)
+        follows = spans and day - spans[-1][-1] == ONE_DAY
+        if not follows or count > MOST_ROWS or len(spans[-1]) == most_days:
+            spans.append([])
+            count = rows.get(day, 0)
+        spans[-1].append(day)
+    return ((span[0], span[-1]) for span in spans)
 
 
 def model_steps(

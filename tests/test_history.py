@@ -130,6 +130,24 @@ def test_a_finished_history_has_nothing_left_but_to_look(told: list[str]) -> Non
 
 
 @pytest.mark.slow
+def test_labels_that_have_matured_since_leave_the_features_of_their_days_alone(
+    told: list[str],
+) -> None:
+    """Features that are built again are another build, and nobody has accepted that one."""
+    lake, again = opened().lake, []
+    matured = LAST - timedelta(days=14)
+    forget = "delete from ledger.partitions where table_name = 'customer_labels' and day > ?"
+    lake.transact(lambda connection: connection.execute(forget, [matured - timedelta(days=3)]))
+    query = """select day, written_at from ledger.partitions
+    where table_name = 'customer_features' order by day"""
+    before = lake.read(query)
+    opened(again).load()
+    assert again == ["views", f"history {matured - timedelta(days=2)}..{matured}"]
+    assert max(built_by_now(lake, "customer_labels")) == matured
+    assert lake.read(query).equals(before)
+
+
+@pytest.mark.slow
 def test_training_rows_are_the_same_however_often_they_are_read(told: list[str]) -> None:
     world = opened()
     model, days = world.declaration.models[0], [FIRST + timedelta(days=n) for n in (40, 47, 54)]

@@ -34,13 +34,20 @@ def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
 
 
 def test_a_range_ends_where_its_rows_or_days_are_as_many_as_one_run_may_have() -> None:
-    days = [DAY + timedelta(days=n) for n in (0, 1, 2, 3, 9)]
+    days = [DAY + timedelta(days=n) for n in range(5)]
     rows = dict(zip(days, (MOST_ROWS // 2, MOST_ROWS // 2, 1, MOST_ROWS + 1, 5), strict=True))
     each = [(0, 1), (2, 2), (3, 3), (4, 4)]
     assert list(ranges(days, rows)) == [(days[a], days[b]) for a, b in each]
     assert list(ranges(days, {})) == [(days[0], days[-1])]
-    assert list(ranges(days, {}, most_days=9)) == [(days[0], days[3]), (days[4], days[4])]
+    assert list(ranges(days, {}, most_days=3)) == [(days[0], days[2]), (days[3], days[4])]
     assert list(ranges([], {})) == []
+
+
+def test_a_range_has_no_day_that_was_not_asked_for() -> None:
+    """A day that is built again is another build: what a person has accepted was the one before."""
+    days = [DAY + timedelta(days=n) for n in (0, 1, 3, 200)]
+    each = [(0, 1), (2, 2), (3, 3)]
+    assert list(ranges(days, {})) == [(days[a], days[b]) for a, b in each]
 
 
 def test_days_are_scored_then_measured_then_watched(parsed) -> None:
