@@ -18,8 +18,11 @@ def row(measure: str, goal: str, figure: str, met: bool) -> Row:
     return [measure, goal, figure, "met" if met else "**missed**"]
 
 
-def stamps(names: Mapping[str, str], parts: Mapping[str, Any]) -> str:
-    """Commit, machine and CPU time of every part that was measured; `names` says what it is."""
+def stamps(names: Mapping[str, str], parts: Mapping[str, Any], *, cpu: bool = True) -> str:
+    """Commit, machine and CPU time of every part that was measured; `names` says what it is.
+
+    cpu: leave it out where processes did the work that the part did not wait for, such as Spark's.
+    """
     rows = []
     for name, what in names.items():
         if found := parts.get(name):
@@ -28,4 +31,5 @@ def stamps(names: Mapping[str, str], parts: Mapping[str, Any]) -> str:
             rows.append([what, found["commit"], found["machine"], minutes])
         else:
             rows.append([what, "not measured", "", ""])
-    return table(["part", "commit", "machine", "CPU minutes"], rows)
+    heads = ["part", "commit", "machine", "CPU minutes"]
+    return table(heads, rows) if cpu else table(heads[:-1], [line[:-1] for line in rows])

@@ -70,8 +70,12 @@ def main(
     table = made(rows)
     some = table.slice(0, SPEED_ROWS)
     model, encoded = prepared(some)
-    loop, bare_loop = speeds(lambda: one_epoch(model, encoded), bare_epoch(model, encoded))
-    scoring, bare_scoring = speeds(lambda: model.predict(some), bare_scores(model, encoded))
+    loop, bare_loop = speeds(
+        SPEED_ROWS, lambda: one_epoch(model, encoded), bare_epoch(model, encoded)
+    )
+    scoring, bare_scoring = speeds(
+        SPEED_ROWS, lambda: model.predict(some), bare_scores(model, encoded)
+    )
     tensors = sum(each.nbytes for each in prepared(table)[1].tensors)
     speed = loop, bare_loop, scoring, bare_scoring
     found = Speed(rows, *speed, tensors, table.nbytes, peak_of(table))
@@ -156,15 +160,15 @@ def bare_scores(model: TabularModel, rows: Rows) -> Callable[[], None]:
     return run
 
 
-def speeds(*works: Callable[[], object]) -> Iterator[float]:
-    """Rows per second of CPU of each, by the median of several rounds after a first one."""
+def speeds(rows: int, *works: Callable[[], object]) -> Iterator[float]:
+    """Rows per second of CPU of works on so many, by the median of rounds after a first one."""
     spent: list[list[float]] = [[] for _ in works]
     for _ in range(TIMES + 1):
         for work, times in zip(works, spent, strict=True):
             before = time.process_time()
             work()
             times.append(time.process_time() - before)
-    return (SPEED_ROWS / median(times[1:]) for times in spent)
+    return (rows / median(times[1:]) for times in spent)
 
 
 def peak_of(table: pa.Table) -> int:

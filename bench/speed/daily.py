@@ -2,8 +2,9 @@
 
     python -m bench.speed.daily [--quick]
 
-A simulated shop is worked off until its model is live. Then the days that follow are worked off in
-turn by `day_steps` as `leeway run` launches them, and by the calls that the assets make.
+A simulated shop is worked off until its model is live. Then the same process works off the days that
+follow: in turn by `day_steps`, as `leeway run` launches them, and by the calls that do the assets'
+work.
 """
 
 import shutil
@@ -96,9 +97,10 @@ def by_dagster(work: Any, day: date) -> None:
 
 
 def by_script(work: Any, day: date) -> None:
-    """Call what the assets of the day's runs call."""
+    """Call what does the work of the day's runs."""
     from lifecycle import deciding, losses, rollback, scoring
     from lifecycle.monitoring import watch
+    from resources.answers import steady
 
     lake, registry, [model] = work.lake, work.registry, work.declaration.models
     take_days(work.settings, lake, [day])
@@ -108,9 +110,11 @@ def by_script(work: Any, day: date) -> None:
     matured = day - timedelta(days=model.label.horizon_days)
     build(matured, matured, model.label.table)
     losses.measure(lake, model, [matured])
-    watch(lake, registry, model, day, work.settings.evidently)
-    rollback.by_rule(lake, registry, model, day)
-    deciding.decide(lake, model, day, in_flight=False)
+    with steady():
+        watch(lake, registry, model, day, work.settings.evidently)
+    with steady():
+        rollback.by_rule(lake, registry, model, day)
+        deciding.decide(lake, model, day, in_flight=False)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m bench.speed.growth [--quick]
 
 Three homes end on the same day of the same simulated shop. Their last day's features are built by
-the job that daily work runs, in turn, each time in a fresh process.
+the job that daily work runs, in turn, several times in a fresh process; its first build warms up.
 """
 
 import tempfile

@@ -109,7 +109,7 @@ class Work:
         whole = time.perf_counter() - begun
         for command in self.commands:
             with self._counted():
-                subprocess.run(**command, capture_output=True, check=False)
+                subprocess.run(**command, capture_output=True, check=True)
         return whole, self.seconds
 
     def _timed(self, function: Callable) -> Callable:

@@ -31,8 +31,10 @@ def ratios(timer: Timer, rows: int) -> dict[str, float]:
     with timer.running():
         table = made(rows)
         model, encoded = prepared(table)
-        loop, bare_loop = speeds(lambda: one_epoch(model, encoded), bare_epoch(model, encoded))
-        scoring, bare = speeds(lambda: model.predict(table), bare_scores(model, encoded))
+        loop, bare_loop = speeds(
+            rows, lambda: one_epoch(model, encoded), bare_epoch(model, encoded)
+        )
+        scoring, bare = speeds(rows, lambda: model.predict(table), bare_scores(model, encoded))
     return {"loop": loop, "bare_loop": bare_loop, "scoring": scoring, "bare_scoring": bare}
 
 

@@ -185,8 +185,10 @@ def _read(
 ) -> Found:
     from ingestion.profiling import profiled
     from ingestion.reading import read_rows, write_rows
+    from resources.spark import jvm_in_use
 
-    write_rows(read_rows(spark, table, files, key, parent_keys(lake, table)), folder)
+    with jvm_in_use():
+        write_rows(read_rows(spark, table, files, key, parent_keys(lake, table)), folder)
     found = profiled(folder, table, lake.threads)
     for file in files:
         if file.day in found and is_short(counted(file, found[file.day][0])):

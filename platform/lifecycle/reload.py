@@ -14,6 +14,7 @@ from ml.schema import Floats
 from resources.registry import Registry
 from resources.settings import CHECKOUT
 
+WITHIN = 600  # seconds, which a process of one's own estimator may need; nothing else waits for it
 CLEAN = """
 import sys
 from pathlib import Path
@@ -31,20 +32,27 @@ def reloaded_predictions(
     """Return predictions that a new process makes from the registered artifact.
 
     declared: estimators that may be imported, see `Registry.load`. Raises LeewayError with the
-    process's own error where it fails.
+    process's own error where it fails, or where it takes more than `WITHIN`.
     """
     name = registry.estimator_of(model, version, declared)
     with tempfile.TemporaryDirectory() as place:
         folder = registry.download(model, version, Path(place))
         table, out = Path(place) / "rows.parquet", Path(place) / "predictions.npy"
         pq.write_table(rows, table)
-        done = subprocess.run(
-            [sys.executable, "-c", CLEAN, name, str(folder), str(table), str(out)],
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", CLEAN, name, str(folder), str(table), str(out)],
+                cwd=CHECKOUT,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=WITHIN,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LeewayError(
+                f"{model} {version} does not load and predict {rows.num_rows} rows within "
+                f"{WITHIN} s in a clean process: see what {name} does when it is loaded"
+            ) from error
         if done.returncode != 0:
             raise LeewayError(
                 f"{model} {version} does not load in a clean process:\n{done.stderr.strip()}"

@@ -76,8 +76,6 @@ class Registry(ConfigurableResource):
         import mlflow
         from sqlalchemy.exc import SQLAlchemyError
 
-        for name, value in PATIENCE.items():
-            os.environ.setdefault(name, value)
         make_database(self.uri)
         point_mlflow_at(self.uri)
         try:
@@ -97,7 +95,7 @@ class Registry(ConfigurableResource):
         Raises RegistryError where MLflow stops answering in the middle.
         """
         tags = {**tags, HOST: gethostname(), PROCESS: str(os.getpid())}
-        with self._answering(f"`{name}` of {model}"):
+        with answering(self.uri, f"`{name}` of {model}"):
             experiment = self._experiment(model)
             run_id = self.client.create_run(experiment, tags=tags, run_name=name).info.run_id
             try:
@@ -106,19 +104,6 @@ class Registry(ConfigurableResource):
                 self._end_failed(run_id, error)
                 raise
             self.client.set_terminated(run_id, "FINISHED")
-
-    @contextmanager
-    def _answering(self, what: str) -> Iterator[None]:
-        """Turn what MLflow raises into what it has interrupted and what happens next."""
-        from mlflow import MlflowException
-
-        try:
-            yield
-        except MlflowException as error:
-            raise RegistryError(
-                f"MLflow at {self.uri} failed in the middle of {what}: {str(error)[:300]}\n"
-                "See to it; the next attempt does this again from its start"
-            ) from error
 
     def tracker(self, run_id: str, checkpoint: Path | None = None) -> RunTracker:
         """Return what a training loop reports to; checkpoint: where it may keep its state."""
@@ -173,7 +158,7 @@ class Registry(ConfigurableResource):
 
     def tags(self, model: str, version: int) -> Mapping[str, str]:
         """Return what a registered version says of itself; raises RegistryError without one."""
-        with self._answering(f"version {version} of {model}"):
+        with answering(self.uri, f"version {version} of {model}"):
             return self.client.get_model_version(model, str(version)).tags
 
     def load(self, model: str, version: int, declared: tuple[str, ...] = ()) -> "Fitted":
@@ -205,12 +190,12 @@ class Registry(ConfigurableResource):
 
     def point(self, model: str, version: int) -> None:
         """Move the champion's alias to what the ledger says is live."""
-        with self._answering(f"the alias of {model}"):
+        with answering(self.uri, f"the alias of {model}"):
             self.client.set_registered_model_alias(model, CHAMPION, str(version))
 
     def pointed(self, model: str) -> int | None:
         """Return the version that the champion's alias names, or None."""
-        with self._answering(f"the alias of {model}"):
+        with answering(self.uri, f"the alias of {model}"):
             aliases = self.client.get_registered_model(model).aliases
         return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
@@ -288,7 +273,9 @@ def estimator_of(uri: str, model: str, version: int, declared: tuple[str, ...]) 
     """Return what a version says it was made by, if that may be imported."""
     import mlflow
 
-    tags = mlflow.MlflowClient(uri, uri).get_model_version(model, str(version)).tags
+    point_mlflow_at(uri)
+    with answering(uri, f"{model} version {version}"):
+        tags = mlflow.MlflowClient(uri, uri).get_model_version(model, str(version)).tags
     name = tags.get(ESTIMATOR, FIRST_ESTIMATOR)
     if name not in (*BUILT_IN, *declared):
         raise RegistryError(
@@ -303,19 +290,37 @@ def download(uri: str, model: str, version: int, place: Path) -> Path:
     import mlflow
 
     point_mlflow_at(uri)
-    path = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(place))
+    name = f"models:/{model}/{version}"
+    with answering(uri, f"{model} version {version}"):
+        path = mlflow.artifacts.download_artifacts(name, dst_path=str(place))
     return next(entry for entry in (Path(path) / "artifacts").iterdir() if entry.is_dir())
 
 
 def point_mlflow_at(uri: str) -> None:
-    """Let MLflow's own functions use a server, and no other for versions.
+    """Point MLflow's own functions at a server, for runs and for versions.
 
-    Unless told so, MLflow asks the process's Spark for it, and fails where that has ended.
+    For versions MLflow would ask the process's Spark where they are, and fail where that has ended.
     """
     import mlflow
 
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
+
+
+@contextmanager
+def answering(uri: str, what: str) -> Iterator[None]:
+    """Turn what MLflow raises into what it has interrupted and what happens next."""
+    from mlflow import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise RegistryError(
+            f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
+            "See to it; the next attempt does this again from its start"
+        ) from error
 
 
 def is_alive(process: int) -> bool:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 from dagster import InitResourceContext
@@ -26,8 +28,9 @@ class SparkSessions(LazyPySparkResource):
 
         Raises SetupError where its server does not answer, or the process's JVM has ended.
         """
-        require_jvm()
-        if self._spark_session is None and REMOTE in self.spark_config:
+        if REMOTE not in self.spark_config:
+            require_jvm()
+        elif self._spark_session is None:
             from pyspark.sql.connect.client.retries import DefaultPolicy
 
             require_server(self.spark_config[REMOTE])
@@ -68,9 +71,25 @@ def require_jvm() -> None:
     started = getattr(SparkContext._gateway, "proc", None)
     if started is not None and (status := started.poll()) is not None:
         raise SetupError(
-            f"Spark's JVM has ended (exit status {status}; killed for want of memory?): start a "
-            "new process, the same command goes on where it stopped"
+            f"Spark's JVM has ended (exit status {status}; -9 is a kill, most often for want of "
+            "memory: the kernel's log tells). Re-execute the run, or give the same command again: "
+            "it goes on where it stopped"
         )
+
+
+@contextmanager
+def jvm_in_use() -> Iterator[None]:
+    """Tell of a JVM that ends in this block what `require_jvm` tells; py4j says "refused"."""
+    from py4j.protocol import Py4JError
+
+    try:
+        yield
+    except (Py4JError, ConnectionError) as error:
+        try:
+            require_jvm()
+        except SetupError as ended:
+            raise ended from error
+        raise
 
 
 def spark_resource(settings: Settings) -> SparkSessions:

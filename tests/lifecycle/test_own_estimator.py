@@ -11,7 +11,7 @@ import pytest
 
 import ledger
 from declared_learning import Gate, Train
-from errors import RegistryError
+from errors import LeewayError, RegistryError
 from examples import features
 from lifecycle import card
 from lifecycle.reload import reloaded_predictions
@@ -95,6 +95,16 @@ def test_a_clean_process_predicts_the_same(world, live) -> None:
     next_day = features(world.lake, world.model, [world.first_decision + ONE_DAY])
     scored = world.registry.load("one_layer", version, declared).predict(next_day)
     np.testing.assert_array_equal(kept["prediction"].to_numpy(), scored)
+
+
+def test_a_clean_process_that_does_not_come_to_an_end_is_ended(world, live, monkeypatch) -> None:
+    rows = features(world.lake, world.model, [world.first_decision])
+    monkeypatch.setattr("lifecycle.reload.WITHIN", 0.01)
+    slow = rf"one_layer {live['version']} does not load and predict .* see what shop_networks"
+    with pytest.raises(LeewayError, match=slow):
+        reloaded_predictions(
+            world.registry, "one_layer", live["version"], rows, world.model.train.declared
+        )
 
 
 def test_mlflow_serves_it_where_its_module_is_on_the_path(world, live, tmp_path) -> None:

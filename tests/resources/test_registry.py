@@ -164,4 +164,7 @@ def test_a_server_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path) 
     before = mlflow.get_tracking_uri()
     with refused, nobody.run(MODEL, "2024-01-01 candidate", {"kind": "candidate"}):
         pytest.fail("a run was opened")
+    middle = r"(?s)http://127.0.0.1:9 failed in the middle of repeat_purchase version 1: .*attempt"
+    with pytest.raises(RegistryError, match=middle):
+        nobody.load(MODEL, 1)
     point_mlflow_at(before)
