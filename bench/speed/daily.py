@@ -2,9 +2,9 @@
 
     python -m bench.speed.daily [--quick]
 
-A simulated shop is worked off until its model is live. Then the same process works off the days that
-follow: in turn by `day_steps`, as `leeway run` launches them, and by the calls that do the assets'
-work.
+A simulated shop is worked off until its model is live. Then the same process works off the days
+that follow: in turn by `day_steps`, as `leeway run` launches them, and by the calls that do the
+assets' work.
 """
 
 import shutil
