@@ -55,8 +55,8 @@ def main() -> None:
         words.format(
             goals=table(GOAL_HEADS, goals),
             costs=table(["work", "seconds", "peak memory"], list(costs(found))),
-            spent=spent(found["real"]) if "real" in found else NOT_YET,
-            large=of_large(found["large"]) if "large" in found else NOT_YET,
+            real=of_run(found["real"]) if "real" in found else NOT_YET,
+            large=of_run(found["large"]) if "large" in found else NOT_YET,
             stamps=stamps(KNOWN, parts, cpu=False),
             machine=machine(),
         )
@@ -182,23 +182,22 @@ def costs(found: Found) -> Iterator[list[str]]:
                 yield [what, f"{cost['seconds']:.1f}", f"{cost['peak'] / GB:.2f} GB"]
 
 
-def spent(found: Found) -> str:
-    """Where the real shop's time goes."""
-    kinds = sorted(found["spent"].items(), key=lambda each: -each[1])
-    return table(["runs", "seconds"], [[kind, f"{seconds:.0f}"] for kind, seconds in kinds])
-
-
-def of_large(found: Found) -> str:
-    """What a full run of many lines took."""
+def of_run(found: Found) -> str:
+    """What all of `leeway run` took, and where its time went."""
     figures = {
         "lines": f"{found['lines']:,}",
         "rows of features and labels": f"{found['feature_rows']:,}",
         "decisions, versions gone live": f"{found['decisions']}, {found['champions']}",
-        "dumps made in": f"{found['dumps']['seconds']:.0f} s",
         "run in": f"{found['seconds'] / 60:.0f} minutes",
         "peak memory": f"{found['peak'] / GB:.1f} GB",
     }
-    return table(["", ""], [list(each) for each in figures.items()]) + "\n" + spent(found)
+    if "dumps" in found:
+        figures["dumps made in"] = f"{found['dumps']['seconds']:.0f} s"
+    kinds = sorted(found["spent"].items(), key=lambda each: -each[1])
+    seconds = [[kind, f"{spent:.0f}"] for kind, spent in kinds]
+    return "\n".join(
+        [table(["", ""], list(map(list, figures.items()))), table(["runs", "seconds"], seconds)]
+    )
 
 
 if __name__ == "__main__":
