@@ -67,8 +67,8 @@ def ours(timer: Timer, files: str, folder: str) -> int:
     lake, spark = lake_of(home), session(folder)
     prepare(lake)
     create_all(lake, [table])
-    read = 0
-    for first, last in ranges(days_in(files), {}, FILES):
+    dumped, read = days_in(files), 0
+    for first, last in ranges(days_between(dumped[0], dumped[-1]), {}, FILES):
         days = days_between(first, last)
         with timer.running():
             intake = take_in(lake, lambda: spark, table, days, files, b"key", home.home / "staging")
