@@ -32,7 +32,7 @@ from resources.settings import Settings
 from resources.spark import spark_resource
 
 LINES, QUICK_LINES = 10_000_000, 300_000
-DAYS, QUICK_DAYS = 365, 60
+DAYS, QUICK_DAYS = 365, 30
 SCHEMA = (
     "invoice string, stock_code string, description string, quantity int, invoice_date timestamp, "
     "price decimal(18,4), customer_id string, country string"
