@@ -75,11 +75,15 @@ class History:
             self.build(tables, [day for day, without in lacking.items() if without == tables])
 
     def lacking(self) -> dict[date, frozenset[AssetKey]]:
-        """Return the features and labels that days lack, by day; labels once they have matured."""
+        """Return the features and labels that days lack, by day; labels once they have matured.
+
+        Without any model every day is named: the tables of such a project are built each time.
+        """
         found: dict[date, set[AssetKey]] = {
             day: set() for day in days_between(self.first, self.last)
         }
-        for model in self.declaration.models:
+        models = self.declaration.models
+        for model in models:
             matured = self.last - timedelta(model.label.horizon_days)
             for key, checksum, last in (
                 (features_of(model), model.features_checksum, self.last),
@@ -89,7 +93,7 @@ class History:
                 for day in days_between(self.first, last):
                     if day not in built:
                         found[day].add(key)
-        return {day: frozenset(keys) for day, keys in found.items() if keys}
+        return {day: frozenset(keys) for day, keys in found.items() if keys or not models}
 
     def build(self, tables: frozenset[AssetKey], days: Sequence[date]) -> None:
         """Build these features and labels of days, and no others.
