@@ -48,11 +48,11 @@ def reloaded_predictions(
                 check=False,
                 timeout=WITHIN,
             )
-        except subprocess.TimeoutExpired as error:
+        except subprocess.TimeoutExpired:
             raise LeewayError(
                 f"{model} {version} does not load and predict {rows.num_rows} rows within "
                 f"{WITHIN} s in a clean process: see what {name} does when it is loaded"
-            ) from error
+            ) from None  # a run shows the first cause's words alone
         if done.returncode != 0:
             raise LeewayError(
                 f"{model} {version} does not load in a clean process:\n{done.stderr.strip()}"

@@ -84,11 +84,8 @@ def jvm_in_use() -> Iterator[None]:
 
     try:
         yield
-    except (Py4JError, ConnectionError) as error:
-        try:
-            require_jvm()
-        except SetupError as ended:
-            raise ended from error
+    except (Py4JError, ConnectionError):
+        require_jvm()  # its error has no cause: a run shows the first cause's words alone
         raise
 
 

@@ -101,10 +101,11 @@ def test_a_clean_process_that_does_not_come_to_an_end_is_ended(world, live, monk
     rows = features(world.lake, world.model, [world.first_decision])
     monkeypatch.setattr("lifecycle.reload.WITHIN", 0.01)
     slow = rf"one_layer {live['version']} does not load and predict .* see what shop_networks"
-    with pytest.raises(LeewayError, match=slow):
+    with pytest.raises(LeewayError, match=slow) as found:
         reloaded_predictions(
             world.registry, "one_layer", live["version"], rows, world.model.train.declared
         )
+    assert found.value.__cause__ is None  # its words would be all that a run shows
 
 
 def test_mlflow_serves_it_where_its_module_is_on_the_path(world, live, tmp_path) -> None:

@@ -68,6 +68,7 @@ for ask in (lambda: session.range(1).count(), lambda: spark_resource(settings).s
         with jvm_in_use():
             ask()
     except SetupError as error:
+        assert error.__cause__ is None  # its words would be all that a run shows
         print(error)
 """
 
