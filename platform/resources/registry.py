@@ -320,7 +320,7 @@ def answering(uri: str, what: str) -> Iterator[None]:
         raise RegistryError(
             f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
             "See to it; the next attempt does this again from its start"
-        ) from error
+        ) from None  # its words are in the message; a run shows the first cause's alone
 
 
 def is_alive(process: int) -> bool:
