@@ -27,7 +27,7 @@ from resources.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow import MlflowClient
+    from mlflow import MlflowClient, MlflowException
     from mlflow.models import ModelSignature
 
     from ml.estimators import Fitted
@@ -317,10 +317,18 @@ def answering(uri: str, what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise RegistryError(
-            f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
-            "See to it; the next attempt does this again from its start"
-        ) from None  # its words are in the message; a run shows the first cause's alone
+        # its words are in the message; a run shows the first cause's alone
+        raise RegistryError(_interrupted(uri, what, error)) from None
+
+
+def _interrupted(uri: str, what: str, error: "MlflowException") -> str:
+    """Return what MLflow's error stands for: something that is gone, or anything else."""
+    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        return f"MLflow at {uri} has no {what} ({error}): restore it from a backup of MLflow"
+    return (
+        f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
+        "See to it; the next attempt does this again from its start"
+    )
 
 
 def is_alive(process: int) -> bool:

@@ -158,6 +158,11 @@ def test_runs_of_processes_that_are_gone_are_ended_and_those_of_living_ones_go_o
     assert statuses == {"dead": "KILLED", "alive": "RUNNING"}
 
 
+def test_a_version_that_mlflow_does_not_have_is_named_with_what_to_do(registry, registered) -> None:
+    with pytest.raises(RegistryError, match=rf"has no {MODEL} version 99 .* from a backup"):
+        registry.load(MODEL, 99)
+
+
 def test_a_server_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path) -> None:
     nobody = registry_of(Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9"))
     refused = pytest.raises(RegistryError, match=r"(?s)http://127.0.0.1:9 .*Start it")
