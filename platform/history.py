@@ -21,6 +21,7 @@ from launch import fail_orphans, fail_unreachable, held_lock, launch
 from lifecycle.alias import reconcile_all
 from lifecycle.predictions import unscored
 from plan import MOST_DAYS, model_steps, over, ranges
+from resources.jvm import jvm_for_now
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
 from resources.settings import Settings, settings
@@ -55,7 +56,8 @@ class History:
             fail_unreachable(self.instance, self.settings.home)
             names = [model.name for model in self.declaration.models]
             reconcile_all(self.lake, self.registry, names)
-            self.load()
+            with jvm_for_now():  # only the load needs Spark
+                self.load()
             for model in self.declaration.models:
                 self.score_again(model)
                 self.decide(model)

@@ -59,8 +59,16 @@ def main() -> None:
             large=of_run(found["large"]) if "large" in found else NOT_YET,
             stamps=stamps(KNOWN, parts, cpu=False),
             machine=machine(),
+            took=took(),
         )
     )
+
+
+def took() -> str:
+    """Say how long all parts but the long ones took when they last ran by one command."""
+    if kept := SPEED_RESULTS.kept("all"):
+        return f"took {kept['found']['seconds'] / 60:.1f} minutes (goal: 20) at {kept['commit']}"
+    return "has not run as a whole yet (goal: 20 minutes)"
 
 
 def goals_of(name: str, found: Found) -> list[Row]:

@@ -11,6 +11,7 @@ from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from errors import SetupError
+from resources.jvm import gateway
 from resources.settings import Settings, require_java
 
 ONE_FILE = str(1 << 40)  # bytes of a partition; opening costs as much, so none takes a second file
@@ -66,10 +67,8 @@ def require_server(url: str, within: float = ANSWERS_WITHIN) -> None:
 
 def require_jvm() -> None:
     """Raise SetupError where the JVM that this process has started is gone: it starts no second."""
-    from pyspark import SparkContext
-
-    started = getattr(SparkContext._gateway, "proc", None)
-    if started is not None and (status := started.poll()) is not None:
+    started = gateway()
+    if started is not None and (status := started.proc.poll()) is not None:
         raise SetupError(
             f"Spark's JVM has ended (exit status {status}; -9 is a kill, most often for want of "
             "memory: the kernel's log tells). Re-execute the run, or give the same command again: "

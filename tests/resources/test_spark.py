@@ -82,3 +82,32 @@ def test_a_killed_jvm_is_told_and_does_not_keep_models_from_mlflow(tmp_path) -> 
     assert done.returncode == 0, done.stderr
     told = "Spark's JVM has ended (exit status -9; -9 is a kill"
     assert done.stdout.count(told) == 2, done.stdout  # who uses it, and who asks for it
+
+
+ENDED = """
+import sys
+from pathlib import Path
+from resources.jvm import gateway, jvm_for_now
+from resources.settings import Settings
+
+with jvm_for_now():
+    pass
+assert "pyspark" not in sys.modules
+from resources.spark import spark_resource
+
+settings = Settings(home=Path(sys.argv[1]))
+for _ in range(2):
+    with jvm_for_now():
+        assert spark_resource(settings).spark_session.range(3).count() == 3
+        java = gateway().proc
+    assert java.poll() == 0 and gateway() is None
+kept = spark_resource(settings).spark_session
+with jvm_for_now():
+    assert spark_resource(settings).spark_session is kept
+assert kept.range(3).count() == 3
+"""
+
+
+def test_a_jvm_ends_with_the_block_that_has_started_it(tmp_path) -> None:
+    """One from before stays, and the next block starts another."""
+    subprocess.run([sys.executable, "-c", ENDED, str(tmp_path)], check=True)
