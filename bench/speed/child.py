@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,11 @@ def name_of(work: Callable) -> str:
 def watched(process: subprocess.Popen) -> int:
     """Wait for a process and return the peak of its memory and its children's, in bytes."""
     peak = 0
-    while process.poll() is None:
+    while True:
         peak = max(peak, memory_of(process.pid))
-        time.sleep(LOOK)
-    return peak
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK)
+            return peak
 
 
 def memory_of(process: int) -> int:

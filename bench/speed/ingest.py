@@ -31,8 +31,8 @@ from resources.lake import lake_of
 from resources.settings import Settings
 from resources.spark import spark_resource
 
-LINES, QUICK_LINES = 10_000_000, 300_000
-DAYS, QUICK_DAYS = 365, 30
+LINES, QUICK_LINES = 10_000_000, 200_000
+DAYS, QUICK_DAYS = 365, 20
 SCHEMA = (
     "invoice string, stock_code string, description string, quantity int, invoice_date timestamp, "
     "price decimal(18,4), customer_id string, country string"
@@ -48,7 +48,9 @@ def main(quick: bool = False, landing: Path | None = None) -> None:
         files = landing or simulated(Path(folder), *sizes)
         found = {}
         for side in (copy, ours, pandas, pandas_loosely):
-            cost = alone(side, files=files, folder=Path(folder, side.__name__))
+            place = Path(folder, side.__name__)
+            place.mkdir()
+            cost = alone(side, files=files, folder=place)
             found[side.__name__] = {**vars(cost), "lines_per_second": cost.found / cost.seconds}
     finish("ingest", found, quick=quick or landing is not None)
 
@@ -147,8 +149,8 @@ def exact(text: str) -> Decimal | None:
 
 
 def contract(folder: str) -> Any:
-    """The raw table as the dbt project declares it."""
-    home = Settings(home=Path(folder))
+    """The raw table as the dbt project declares it, which is parsed once for all sides."""
+    home = Settings(home=Path(folder).parent / "contract")
     return declared(manifest(home.home, home.dbt_project_dir)).tables[0]
 
 

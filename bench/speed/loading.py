@@ -22,7 +22,7 @@ import typer
 from bench.speed.child import Cost, Timer, alone
 from bench.speed.shop import finish
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 5, 1
 
 
 def main(quick: bool = False) -> None:
