@@ -19,6 +19,7 @@ from alerting.channels import channels_of
 from assets.decision import decision_asset
 from assets.drift import drift_asset
 from assets.features import feature_assets, view_assets
+from assets.keys import labels_key
 from assets.models import model_assets
 from assets.partitions import daily
 from assets.point_in_time import point_in_time_checks
@@ -125,7 +126,7 @@ def jobs_of(
 ) -> dict[str, UnresolvedAssetJobDefinition]:
     """Return every job by name; `plan.py` says when each runs."""
     raw = keyed(*(["raw", table.name] for table in declaration.tables))
-    labels = keyed(*([m.label_schema, m.label.table] for m in declaration.models))
+    labels = AssetSelection.assets(*map(labels_key, declaration.models))
     selections = {
         "views": views,
         "ingest": raw,
@@ -143,7 +144,7 @@ def model_selections(model: MlModel) -> dict[str, AssetSelection]:
     """Return the assets of every job of one model."""
     name = model.name
     return {
-        f"{name}_maturing": keyed([model.label_schema, model.label.table], [name, "performance"]),
+        f"{name}_maturing": keyed(labels_key(model).path, [name, "performance"]),
         f"{name}_measuring": keyed([name, "performance"]),
         f"{name}_scoring": keyed([name, "predictions"]),
         f"{name}_monitoring": keyed([name, "drift"], [name, "decision"]),

@@ -13,6 +13,7 @@ from dagster import AssetKey, DagsterInstance, Definitions, RunRequest, build_se
 import ledger
 from alerting.failures import note_failure
 from alerting.outbox import telling
+from assets.keys import features_key, labels_key
 from assets.partitions import days_between
 from declaration import Declaration, MlModel
 from declared import declared
@@ -88,8 +89,8 @@ class History:
         for model in models:
             matured = self.last - timedelta(model.label.horizon_days)
             for key, checksum, last in (
-                (features_of(model), model.features_checksum, self.last),
-                (labels_of(model), model.label_checksum, matured),
+                (features_key(model), model.features_checksum, self.last),
+                (labels_key(model), model.label_checksum, matured),
             ):
                 built = set(ledger.days_built(self.lake, {key.path[-1]: checksum}))
                 for day in days_between(self.first, last):
@@ -102,8 +103,8 @@ class History:
 
         A table that is no model's is built with all features.
         """
-        features = {features_of(model) for model in self.declaration.models}
-        labels = {labels_of(model) for model in self.declaration.models}
+        features = {features_key(model) for model in self.declaration.models}
+        labels = {labels_key(model) for model in self.declaration.models}
         if tables == features | labels:
             self.by_range("history", days)
             return
@@ -180,16 +181,6 @@ class History:
             if run:
                 note_failure(self.lake, self.instance, run, self.settings)
             raise
-
-
-def features_of(model: MlModel) -> AssetKey:
-    """Return the asset of a model's features."""
-    return AssetKey([model.features_schema, model.features.table])
-
-
-def labels_of(model: MlModel) -> AssetKey:
-    """Return the asset of a model's labels."""
-    return AssetKey([model.label_schema, model.label.table])
 
 
 def load_history(first: date, last: date, progress: Progress) -> History:

@@ -44,10 +44,9 @@ def over(job: str, first: date, last: date, labels: Mapping[str, str] | None = N
 
 
 def months(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """Return first and last of `days` (ascending) in every month that has any."""
+    """Return first and last of `days` (ascending) in spans of one month that have every day."""
     for _, group in groupby(days, key=lambda day: (day.year, day.month)):
-        inside = list(group)
-        yield inside[0], inside[-1]
+        yield from ranges(list(group), {})
 
 
 def ranges(

@@ -27,9 +27,9 @@ def test_one_day_is_a_partition_and_several_are_a_range() -> None:
     assert several.tags["leeway/model"] == "m"
 
 
-def test_days_are_grouped_by_month_and_a_gap_stays_inside_its_month() -> None:
-    days = [date(2023, 12, 30), date(2023, 12, 31), date(2024, 1, 5), date(2024, 1, 9)]
-    assert list(months(days)) == [(days[0], days[1]), (days[2], days[3])]
+def test_days_are_grouped_by_month_and_end_at_a_gap() -> None:
+    days = [date(2023, 12, 30), date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 9)]
+    assert list(months(days)) == [(days[0], days[1]), (days[2], days[2]), (days[3], days[3])]
     assert list(months([])) == []
 
 

@@ -201,11 +201,18 @@ def of_run(found: Found) -> str:
     }
     if "dumps" in found:
         figures["dumps made in"] = f"{found['dumps']['seconds']:.0f} s"
-    kinds = sorted(found["spent"].items(), key=lambda each: -each[1])
-    seconds = [[kind, f"{spent:.0f}"] for kind, spent in kinds]
-    return "\n".join(
-        [table(["", ""], list(map(list, figures.items()))), table(["runs", "seconds"], seconds)]
-    )
+    if "trainings" in found:  # older runs have not kept it
+        figures["trainings"] = f"{found['trainings']}"
+    tables = [table(["", ""], list(map(list, figures.items()))), seconds_of("runs", found["spent"])]
+    if "training_steps" in found:
+        tables.append(seconds_of("steps of trainings", found["training_steps"]))
+    return "\n".join(tables)
+
+
+def seconds_of(what: str, spent: dict[str, float]) -> str:
+    """A table of seconds, the most first."""
+    ordered = sorted(spent.items(), key=lambda each: -each[1])
+    return table([what, "seconds"], [[name, f"{seconds:.0f}"] for name, seconds in ordered])
 
 
 if __name__ == "__main__":

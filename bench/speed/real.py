@@ -58,7 +58,20 @@ def history(timer: Timer, first: str, last: str) -> dict[str, Any]:
         work.run()
     tell("end")
     found = {what: int(work.lake.rows(query)[0]["n"]) for what, query in COUNTED.items()}
-    return {"spent": dict(spent), **found}
+    return {"spent": dict(spent), **trainings(work), **found}
+
+
+def trainings(work: Any) -> dict[str, Any]:
+    """How many there were, and their seconds by step."""
+    from dagster import RunsFilter
+
+    jobs = [f"{model.name}_training" for model in work.declaration.models]
+    runs = [run for job in jobs for run in work.instance.get_runs(RunsFilter(job_name=job))]
+    seconds = Counter()
+    for step in (s for run in runs for s in work.instance.get_run_step_stats(run.run_id)):
+        if step.start_time and step.end_time:
+            seconds[step.step_key.split("__")[-1]] += step.end_time - step.start_time
+    return {"trainings": len(runs), "training_steps": dict(seconds)}
 
 
 def kind_of(label: str) -> str:

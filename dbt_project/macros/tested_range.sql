@@ -5,9 +5,22 @@ source), so that they cost the same after years of history.
 {% macro get_where_subquery(relation) -%}
     {%- set tested = tested_node() if execute -%}
     {%- set day = partition_column(tested) if tested -%}
-    {%- set conditions = [config.get("where"), within(day, requested_range(tested)) if day] | select | list -%}
+    {%- set range = within(day, requested_range(tested)) if day -%}
+    {%- set conditions = [config.get("where"), range] | select | list -%}
     {%- if not conditions -%}{{ return(relation) }}{%- endif -%}
-    {{ return('(select * from ' ~ relation ~ ' where ' ~ conditions | join(' and ') ~ ') as tested') }}
+    {%- set rows = read_once(relation, range) if range and flags.WHICH in ('build', 'test') else relation -%}
+    {{ return('(select * from ' ~ rows ~ ' where ' ~ conditions | join(' and ') ~ ') as tested') }}
+{%- endmacro %}
+
+{#-
+These rows in dbt's own memory, and in files beyond its limit, read from the lake once for all of a run's tests: every
+reading searches the catalog for the files of all years.
+-#}
+{% macro read_once(relation, range) -%}
+    {%- set rows = 'memory.main."' ~ relation.schema ~ '.' ~ relation.identifier ~ ' ' ~ invocation_id ~ '"' -%}
+    {%- do run_query('create table if not exists ' ~ rows ~ ' as select * from ' ~ relation ~ ' where ' ~ range) -%}
+    {%- do adapter.commit() -%}
+    {{ return(rows) }}
 {%- endmacro %}
 
 {#- The model or source that the current test is attached to. -#}

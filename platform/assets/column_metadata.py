@@ -21,6 +21,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import TableMetadataSet
 
+from assets.keys import features_key
 from column_lineage import Stored, reason
 from column_sources import Read, read_columns
 from declaration import MlModel
@@ -60,7 +61,7 @@ def column_metadata(
 def prediction_metadata(model: MlModel) -> dict[str, Any]:
     """Return Dagster's metadata of predictions: every feature that is not left out is behind it."""
     keys = {model.entity, model.time}
-    table = AssetKey([model.features_schema, model.features.table])
+    table = features_key(model)
     used = [
         TableColumnDep(table, column.name)
         for column in model.feature_columns

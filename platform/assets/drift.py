@@ -18,6 +18,7 @@ from dagster import (
     asset,
 )
 
+from assets.keys import features_key
 from assets.metadata import table
 from assets.models import day_of
 from assets.partitions import HEAVY
@@ -54,9 +55,7 @@ def drift_asset(
         group_name=model.name,
         deps=[
             AssetDep(AssetKey([model.name, "predictions"]), partition_mapping=window),
-            AssetDep(
-                AssetKey([model.features_schema, model.features.table]), partition_mapping=window
-            ),
+            AssetDep(features_key(model), partition_mapping=window),
             AssetKey([model.name, "performance"]),
         ],
         check_specs=[

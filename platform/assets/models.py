@@ -7,7 +7,6 @@ from typing import Any
 from dagster import (
     AssetDep,
     AssetExecutionContext,
-    AssetKey,
     AssetsDefinition,
     DailyPartitionsDefinition,
     MaterializeResult,
@@ -16,6 +15,7 @@ from dagster import (
     asset,
 )
 
+from assets.keys import features_key, labels_key
 from assets.metadata import described, pictures, table
 from assets.partitions import HEAVY
 from commit_points import reached
@@ -40,11 +40,7 @@ def model_assets(model: MlModel, partitions: DailyPartitionsDefinition) -> list[
 def _training_set(model: MlModel, common: Mapping[str, Any]) -> AssetsDefinition:
     window = TimeWindowPartitionMapping(start_offset=-model.train.window_days)
     inputs = [
-        AssetDep(AssetKey([schema, name]), partition_mapping=window)
-        for schema, name in (
-            (model.features_schema, model.features.table),
-            (model.label_schema, model.label.table),
-        )
+        AssetDep(key, partition_mapping=window) for key in (features_key(model), labels_key(model))
     ]
 
     @asset(**common, deps=inputs, kinds={"ducklake"})

@@ -9,12 +9,12 @@ from dagster import (
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
-    AssetKey,
     MetadataValue,
     asset_check,
 )
 
 import ledger
+from assets.keys import features_key
 from assets.metadata import table
 from assets.partitions import HEAVY
 from declaration import MlModel
@@ -41,7 +41,7 @@ def point_in_time_check(model: MlModel, settings: Settings) -> AssetChecksDefini
     """Return the check: ERROR where models have learned from it, WARN where a backfill would."""
 
     @asset_check(
-        asset=AssetKey([model.features_schema, model.features.table]),
+        asset=features_key(model),
         name=f"point_in_time_{model.name}",
         description="Past days recomputed with only what was known on them are what is stored.",
         pool=HEAVY,

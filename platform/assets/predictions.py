@@ -18,6 +18,7 @@ from dagster import (
     asset,
 )
 
+from assets.keys import features_key, labels_key
 from assets.partitions import HEAVY, days_of
 from commit_points import reached
 from declaration import MlModel
@@ -44,7 +45,7 @@ def predictions_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
         key_prefix=[model.name],
         partitions_def=partitions,
         group_name=model.name,
-        deps=[AssetKey([model.features_schema, model.features.table]), champion],
+        deps=[features_key(model), champion],
         check_specs=[
             AssetCheckSpec(name, asset=[model.name, "predictions"], description=what)
             for name, what in SCORING_CHECKS.items()
@@ -93,7 +94,7 @@ def performance_asset(model: MlModel, partitions: DailyPartitionsDefinition) -> 
         group_name=model.name,
         deps=[
             AssetKey([model.name, "predictions"]),
-            AssetKey([model.label_schema, model.label.table]),
+            labels_key(model),
         ],
         backfill_policy=BackfillPolicy.single_run(),
         kinds={"ducklake"},

@@ -293,7 +293,12 @@ def download(uri: str, model: str, version: int, place: Path) -> Path:
     name = f"models:/{model}/{version}"
     with answering(uri, f"{model} version {version}"):
         path = mlflow.artifacts.download_artifacts(name, dst_path=str(place))
-    return next(entry for entry in (Path(path) / "artifacts").iterdir() if entry.is_dir())
+    folders = [entry for entry in Path(path).glob("artifacts/*") if entry.is_dir()]
+    if not folders:
+        raise RegistryError(
+            f"{model} version {version} has no files at {uri}: restore them from a backup of MLflow"
+        )
+    return folders[0]
 
 
 def point_mlflow_at(uri: str) -> None:

@@ -20,6 +20,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import ledger
+from assets.keys import features_key, labels_key
 from declaration import MlModel
 from plan import ATTEMPT_TAG, GOING, ORPHAN_TAG, months, over
 from resources.lake import Lake
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lifecycle.move import Move
 
 BACKFILL_TAG, LEFT_TAG = "leeway/backfill", "leeway/left"
-MOST_ATTEMPTS = 3  # that failed, of one month and checksum
+MOST_ATTEMPTS = 3  # that failed, of one span's first day and checksum
 MOST_RUNS = 1000
 DONE = "every day was made by the models as they are, and tested"
 # jobs that may write features; the last is Dagster's own name for what is materialized by hand
@@ -51,11 +52,11 @@ class Table:
 def tables_of(models: Sequence[MlModel]) -> list[Table]:
     """Return the features and labels of all models, each once."""
     found = {
-        AssetKey([schema, table]): Table(AssetKey([schema, table]), checksum)
+        key: Table(key, checksum)
         for model in models
-        for schema, table, checksum in (
-            (model.features_schema, model.features.table, model.features_checksum),
-            (model.label_schema, model.label.table, model.label_checksum),
+        for key, checksum in (
+            (features_key(model), model.features_checksum),
+            (labels_key(model), model.label_checksum),
         )
     }
     return [found[key] for key in sorted(found, key=AssetKey.to_user_string)]
@@ -67,10 +68,12 @@ def requested(
     going: Sequence[DagsterRun],
     views: Sequence[AssetKey],
 ) -> RunRequest | SkipReason:
-    """Return the run that builds the newest stale month of any table again, or why there is none.
+    """Return the run that builds the newest stale span of any table again, or why there is none.
 
-    stale: days ascending; runs: all backfills so far; going: runs that may write features; views:
-    built with it, because a table may be built on this project's views only.
+    A span ends with its month, and before a day that is not stale: built again, it would lose what
+    a person has accepted of it. stale: days ascending; runs: all backfills so far; going: runs that
+    may write features; views: built with it, because a table may be built on this project's views
+    only.
     """
     if not any(stale.values()):
         return SkipReason(DONE)
@@ -78,11 +81,11 @@ def requested(
         return SkipReason(f"run {going[0].run_id} of {going[0].job_name} may write features")
     spans = [(table, *span) for table, days in stale.items() for span in months(days)]
     given_up = []
-    for table, first, last in sorted(spans, key=lambda s: (s[1].replace(day=1), s[0].name))[::-1]:
-        cause = f"{table.name}:{table.checksum[:12]}:{first:%Y-%m}"
+    for table, first, last in sorted(spans, key=lambda s: (f"{s[1]:%Y-%m}", s[0].name, s[1]))[::-1]:
+        cause = f"{table.name}:{table.checksum[:12]}:{first}"
         tried = [run for run in runs if run.tags.get(BACKFILL_TAG) == cause]
         if len([run for run in tried if failed(run)]) >= MOST_ATTEMPTS:
-            given_up.append(f"{table.name} {first:%Y-%m}")
+            given_up.append(f"{table.name} {first}..{last}")
             continue
         attempt = str(len(tried) + 1)
         left = ", ".join(f"{len(days)} days of {t.name}" for t, days in stale.items() if days)

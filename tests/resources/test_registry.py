@@ -163,6 +163,14 @@ def test_a_version_that_mlflow_does_not_have_is_named_with_what_to_do(registry, 
         registry.load(MODEL, 99)
 
 
+def test_a_version_whose_files_are_gone_is_named_with_what_to_do(registry, tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("")
+    registry.client.create_registered_model("emptied")
+    registry.client.create_model_version("emptied", str(tmp_path))
+    with pytest.raises(RegistryError, match=r"emptied version 1 has no files at .*: restore them"):
+        registry.load("emptied", 1)
+
+
 def test_a_server_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path) -> None:
     nobody = registry_of(Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9"))
     refused = pytest.raises(RegistryError, match=r"(?s)http://127.0.0.1:9 .*Start it")

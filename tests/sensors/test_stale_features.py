@@ -41,6 +41,8 @@ def tried(request: RunRequest, status: DagsterRunStatus) -> DagsterRun:
 
 def span_of(request: RunRequest) -> tuple[str, str]:
     tags = request.tags
+    if request.partition_key:
+        return request.partition_key, request.partition_key
     return tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
 
 
@@ -49,7 +51,7 @@ def test_the_newest_stale_month_is_asked_for_first_with_the_views_it_is_built_on
     assert span_of(request) == ("2024-03-01", "2024-03-05")
     assert request.asset_selection == [*VIEWS, FEATURES.key]
     assert (request.job_name, request.tags[ATTEMPT_TAG]) == ("backfill", "1")
-    assert request.run_key == f"customer_features:{'f' * 12}:2024-03:1"
+    assert request.run_key == f"customer_features:{'f' * 12}:2024-03-01:1"
 
 
 def test_two_ticks_ask_for_the_same_run_and_another_checksum_for_another() -> None:
@@ -81,6 +83,18 @@ def test_every_stale_month_of_every_table_is_asked_for_once_when_each_run_succee
     assert "made by the models as they are" in str(done.skip_message)
 
 
+def test_a_day_between_that_is_not_stale_is_not_built_again() -> None:
+    """What a person has accepted of it would end."""
+    stale, runs, spans = {FEATURES: [SPAN[-4], SPAN[-3], SPAN[-1]]}, [], []
+    while any(stale.values()):
+        request = asked(stale, runs)
+        first, last = map(date.fromisoformat, span_of(request))
+        spans.append((first, last))
+        stale = {FEATURES: [day for day in stale[FEATURES] if not first <= day <= last]}
+        runs.append(tried(request, DagsterRunStatus.SUCCESS))
+    assert spans == [(SPAN[-1], SPAN[-1]), (SPAN[-4], SPAN[-3])]
+
+
 def test_while_another_run_may_write_features_nothing_is_asked_for() -> None:
     going = DagsterRun(job_name="history", status=DagsterRunStatus.STARTED)
     skipped = requested({FEATURES: SPAN}, [], [going], VIEWS)
@@ -98,9 +112,8 @@ def test_a_month_that_stays_stale_is_given_up_and_the_others_are_not() -> None:
     march = [day for day in SPAN if day.month == 3]
     skipped = requested({FEATURES: march}, runs, [], VIEWS)
     assert isinstance(skipped, SkipReason)
-    assert "3 attempts have left stale days in customer_features 2024-03" in str(
-        skipped.skip_message
-    )
+    left = "3 attempts have left stale days in customer_features 2024-03-01..2024-03-05"
+    assert left in str(skipped.skip_message)
 
 
 def test_backfills_that_succeeded_or_were_killed_are_no_reason_to_give_up() -> None:
@@ -111,7 +124,7 @@ def test_backfills_that_succeeded_or_were_killed_are_no_reason_to_give_up() -> N
     runs.append(killed.with_tags({**killed.tags, ORPHAN_TAG: "true"}))
     request = asked({FEATURES: SPAN}, runs)
     assert span_of(request)[0] == "2024-03-01"
-    assert request.run_key == f"customer_features:{'f' * 12}:2024-03:7"
+    assert request.run_key == f"customer_features:{'f' * 12}:2024-03-01:7"
 
 
 @pytest.fixture
