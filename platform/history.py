@@ -21,7 +21,7 @@ from errors import RunFailedError, SetupError
 from launch import fail_orphans, fail_unreachable, held_lock, launch
 from lifecycle.alias import reconcile_all
 from lifecycle.predictions import unscored
-from plan import MOST_DAYS, model_steps, over, ranges
+from plan import model_steps, over, ranges
 from resources.jvm import jvm_for_now
 from resources.lake import Lake
 from resources.registry import Registry, registry_of
@@ -29,7 +29,6 @@ from resources.settings import Settings, settings
 from state import ready
 
 WEEK, SHORT_SPAN = 7, 14
-FILES = 92  # days of a run that takes files in: all of them are copied before Spark starts
 Progress = Callable[[str], None]
 
 
@@ -73,7 +72,7 @@ class History:
         if lacking or any(set(days) - done for done in taken):
             self.launch(RunRequest(job_name="views"), "views")
         for done in taken:
-            self.by_range("ingest", (day for day in days if day not in done), FILES)
+            self.by_range("ingest", (day for day in days if day not in done))
         for tables in dict.fromkeys(lacking.values()):
             self.build(tables, [day for day, without in lacking.items() if without == tables])
 
@@ -162,12 +161,11 @@ class History:
         self,
         job: str,
         days: Iterable[date],
-        most_days: int = MOST_DAYS,
         tables: Sequence[AssetKey] = (),
     ) -> None:
         """Launch range runs of a job, or of some of its tables; `plan.ranges` says how long."""
         rows = ledger.rows_delivered(self.lake)
-        for first, last in ranges(sorted(days), rows, most_days):
+        for first, last in ranges(sorted(days), rows):
             request = over(job, first, last).with_replaced_attrs(asset_selection=list(tables))
             self.launch(request, f"{job} {first}..{last}")
 

@@ -49,9 +49,7 @@ def months(days: Sequence[date]) -> Iterator[tuple[date, date]]:
         yield from ranges(list(group), {})
 
 
-def ranges(
-    days: Sequence[date], rows: Mapping[date, int], most_days: int = MOST_DAYS
-) -> Iterator[tuple[date, date]]:
+def ranges(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[tuple[date, date]]:
     """Return first and last of `days` (ascending) in spans that one run of a history works off.
 
     A span has every day in it: one that is not asked for is built, and would be built again, which
@@ -63,7 +61,7 @@ def ranges(
     for day in days:
         count += rows.get(day, 0)
         follows = spans and day - spans[-1][-1] == ONE_DAY
-        if not follows or count > MOST_ROWS or len(spans[-1]) == most_days:
+        if not follows or count > MOST_ROWS or len(spans[-1]) == MOST_DAYS:
             spans.append([])
             count = rows.get(day, 0)
         spans[-1].append(day)

@@ -6,7 +6,7 @@ from dagster._core.storage.tags import (
 )
 
 from declared import declared
-from plan import MOST_ROWS, day_steps, model_steps, months, over, ranges, training
+from plan import MOST_DAYS, MOST_ROWS, day_steps, model_steps, months, over, ranges, training
 
 START, DAY = date(2024, 1, 1), date(2024, 5, 1)
 HORIZON = timedelta(days=14)
@@ -39,7 +39,8 @@ def test_a_range_ends_where_its_rows_or_days_are_as_many_as_one_run_may_have() -
     each = [(0, 1), (2, 2), (3, 3), (4, 4)]
     assert list(ranges(days, rows)) == [(days[a], days[b]) for a, b in each]
     assert list(ranges(days, {})) == [(days[0], days[-1])]
-    assert list(ranges(days, {}, most_days=3)) == [(days[0], days[2]), (days[3], days[4])]
+    long = [DAY + timedelta(days=n) for n in range(MOST_DAYS + 1)]
+    assert list(ranges(long, {})) == [(long[0], long[-2]), (long[-1], long[-1])]
     assert list(ranges([], {})) == []
 
 

@@ -20,7 +20,6 @@ from assets.partitions import days_between
 from bench.speed.child import Timer, alone
 from bench.speed.shop import finish, simulated
 from declared import declared
-from history import FILES
 from ingestion.contract import failures, pseudonyms, schema_of
 from ingestion.publish import create_all
 from ingestion.take_in import take_in
@@ -70,7 +69,7 @@ def ours(timer: Timer, files: str, folder: str) -> int:
     prepare(lake)
     create_all(lake, [table])
     dumped, read = days_in(files), 0
-    for first, last in ranges(days_between(dumped[0], dumped[-1]), {}, FILES):
+    for first, last in ranges(days_between(dumped[0], dumped[-1]), {}):
         days = days_between(first, last)
         with timer.running():
             intake = take_in(lake, lambda: spark, table, days, files, b"key", home.home / "staging")

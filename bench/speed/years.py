@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from bench.speed.child import Timer
-from history import FILES
 from plan import MOST_DAYS
 
 YEAR, QUICK = 365, 20  # days
@@ -31,7 +30,7 @@ def land_raw(_timer: Timer, first: str, last: str) -> int:
 
     loaded, lake = opened()
     read = 0
-    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), FILES):
+    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), MOST_DAYS):
         read += take_days(loaded, lake, days_between(begin, end))
     install_extensions(loaded)
     dbt("run", "--exclude", BY_DAY)

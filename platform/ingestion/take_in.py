@@ -1,4 +1,4 @@
-"""Take landing files in: find, read and check, audit, publish. A range of days is one pass."""
+"""Take landing files in: find, read and check, audit, publish. A quarter of a year is one pass."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,7 @@ from ingestion.publish import Delivery, keep_times, publish, remove_day
 from ingestion.staging import staging_folder
 from resources.lake import Lake
 
+FILES = 92  # of a pass: Spark keeps some MB of heap for each that it has read; 366 were too many
 NO_HORIZONS: Mapping[str, int] = MappingProxyType({})
 Found = dict[date, tuple[Counts, Profile]]
 UNREAD = (Counts(0, 0), Profile())
@@ -32,10 +33,11 @@ UNREAD = (Counts(0, 0), Profile())
 
 @dataclass(frozen=True)
 class Intake:
-    """What one pass over a range of days did; counts are lines of files."""
+    """What taking days in did; counts are lines of files."""
 
     deliveries: tuple[Delivery, ...]
     unchanged: int
+    failed: tuple[DeliveryError, ...] = ()  # one a day that could not be taken in
 
     @property
     def held(self) -> tuple[Delivery, ...]:
@@ -65,6 +67,27 @@ def take_in(
     SetupError, before anything, where the lake's rows were made with another key.
     """
     require_key(lake, key)
+    parts = [
+        _taken(lake, session, table, days[n : n + FILES], landing, key, staging, horizons)
+        for n in range(0, len(days), FILES)
+    ]
+    if failed := [str(error) for part in parts for error in part.failed]:
+        raise DeliveryError("\n".join(failed))
+    deliveries = tuple(delivery for part in parts for delivery in part.deliveries)
+    return Intake(deliveries, sum(part.unchanged for part in parts))
+
+
+def _taken(
+    lake: Lake,
+    session: Callable[[], SparkSession],
+    table: RawTable,
+    days: Sequence[date],
+    landing: str,
+    key: bytes,
+    staging: Path,
+    horizons: Mapping[str, int],
+) -> Intake:
+    """Take days in by one pass, published by one commit."""
     history = deliveries_of(lake, table.name, days)
     newest = {row["day"]: row for row in history}
     replays = {day: row["replays"] for day, row in newest.items()} | outdated(lake, table, days)
@@ -74,9 +97,7 @@ def take_in(
         changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
     _remember_times(lake, table.name, [f for f in landed if f not in changed], newest)
-    if failed:
-        raise DeliveryError("\n".join(map(str, failed)))
-    return Intake(deliveries, unchanged=len(landed) - len(deliveries))
+    return Intake(deliveries, len(landed) - len(deliveries), tuple(failed))
 
 
 def _deliver(

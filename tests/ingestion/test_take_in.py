@@ -211,6 +211,32 @@ def test_a_day_that_fails_does_not_keep_the_others_of_its_range_out(desk, sales)
     assert desk.visible(SECOND) == [(FIRST, 1.0), (SECOND, 2.0)]
 
 
+def test_a_long_range_is_read_in_passes_and_a_day_that_fails_stops_none(
+    desk, sales, monkeypatch
+) -> None:
+    """Spark's heap holds some megabytes of every file that a pass reads."""
+    passes, read = [], module._read
+
+    def counted(lake, spark, table, files, *rest):
+        passes.append([file.day for file in files])
+        return read(lake, spark, table, files, *rest)
+
+    monkeypatch.setattr(module, "FILES", 2)
+    monkeypatch.setattr(module, "_read", counted)
+    desk.table = sales(on_missing="fail")
+    landed = [FIRST, *DAYS[2:5]]
+    for day in landed:
+        desk.land_amounts(day, 1.0)
+    with pytest.raises(DeliveryError, match=str(SECOND)):
+        desk.take(*DAYS[:5])
+    assert passes == [[FIRST], DAYS[2:4], [DAYS[4]]]
+    assert desk.visible(DAYS[4]) == [(day, 1.0) for day in landed]
+
+    desk.land_amounts(SECOND, 1.0, 2.0)
+    done = desk.take(*DAYS[:5])
+    assert ([d.landed.day for d in done.deliveries], done.unchanged) == ([SECOND], 4)
+
+
 def test_a_held_file_is_read_once_its_records_may_be_long_enough(desk, sales, lake) -> None:
     desk.land_amounts(FIRST, 2.5)
     short = sales(max_line_bytes=40)
