@@ -14,6 +14,7 @@ LeewayError
 ├── AlertError          an address of LEEWAY_ALERT_URLS did not accept a message
 ├── DiskFullError       a disk has no room: names the folder and what is left
 ├── RegistryError       MLflow does not answer, or refuses
+├── LostVersionError    MLflow no longer has a version that the ledger knows, or its files
 └── RunFailedError      `leeway run` stops: a Dagster run failed, its id and first error are named
 """
 
@@ -80,6 +81,10 @@ class DiskFullError(LeewayError):
 
 class RegistryError(LeewayError):
     """MLflow does not answer, or has stopped answering."""
+
+
+class LostVersionError(LeewayError):
+    """MLflow answers, and has no such version or none of its files."""
 
 
 class RunFailedError(LeewayError):

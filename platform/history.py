@@ -56,7 +56,7 @@ class History:
             fail_unreachable(self.instance, self.settings.home)
             names = [model.name for model in self.declaration.models]
             reconcile_all(self.lake, self.registry, names)
-            with jvm_for_now():  # only the load needs Spark
+            with jvm_for_now():  # what follows needs no Spark, or starts its own
                 self.load()
             for model in self.declaration.models:
                 self.score_again(model)

@@ -67,7 +67,7 @@ def test_the_history_is_told_newest_last_and_as_json(decided: None) -> None:
         (["rollback", "nobody", "--why", "x"], SetupError, "there is no model 'nobody'"),
         (["rollback", MODEL, "--why", " "], RollbackError, "--why is empty"),
         (["rollback", MODEL, "--why", "x", "--to", "9"], RollbackError, "live before: 2"),
-        (["rollback", MODEL, "--why", "x"], LeewayError, "version 2 cannot be loaded"),
+        (["rollback", MODEL, "--why", "x"], RollbackError, "version 2 cannot be loaded"),
         (["accept", MODEL, "2024-05-01", "--why", "x"], NoEvidenceError, "is not broken"),
         (
             ["accept", MODEL, "2024-05-01", "--onwards", "--why", "x"],

@@ -42,7 +42,7 @@ class Check:
 
 
 def measured(rows: int = ROWS) -> Check:
-    """Compare a day with a reference of as many rows, and check a year of stored sketches."""
+    """Compare a day with a reference of as many rows."""
     before, now = table(0, 0.0, rows), table(1, 0.2, rows)
     reference = sketch_table(before)
     measure(reference, reference)  # loads Evidently

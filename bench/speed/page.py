@@ -204,8 +204,8 @@ def of_run(found: Found) -> str:
     if "trainings" in found:  # older runs have not kept it
         figures["trainings"] = f"{found['trainings']}"
     tables = [table(["", ""], list(map(list, figures.items()))), seconds_of("runs", found["spent"])]
-    if "training_steps" in found:
-        tables.append(seconds_of("steps of trainings", found["training_steps"]))
+    if steps := found.get("training_steps"):
+        tables.append(seconds_of("steps of trainings", steps))
     return "\n".join(tables)
 
 

@@ -5,10 +5,10 @@ source), so that they cost the same after years of history.
 {% macro get_where_subquery(relation) -%}
     {%- set tested = tested_node() if execute -%}
     {%- set day = partition_column(tested) if tested -%}
-    {%- set range = within(day, requested_range(tested)) if day -%}
-    {%- set conditions = [config.get("where"), range] | select | list -%}
+    {%- set requested = requested_range(tested) if day -%}
+    {%- set conditions = [config.get("where"), within(day, requested) if day] | select | list -%}
     {%- if not conditions -%}{{ return(relation) }}{%- endif -%}
-    {%- set rows = read_once(relation, range) if range and flags.WHICH in ('build', 'test') else relation -%}
+    {%- set rows = read_once(relation, day, requested) if day and flags.WHICH in ('build', 'test') else relation -%}
     {{ return('(select * from ' ~ rows ~ ' where ' ~ conditions | join(' and ') ~ ') as tested') }}
 {%- endmacro %}
 
@@ -16,10 +16,11 @@ source), so that they cost the same after years of history.
 These rows in dbt's own memory, and in files beyond its limit, read from the lake once for all of a run's tests: every
 reading searches the catalog for the files of all years.
 -#}
-{% macro read_once(relation, range) -%}
-    {%- set rows = 'memory.main."' ~ relation.schema ~ '.' ~ relation.identifier ~ ' ' ~ invocation_id ~ '"' -%}
-    {%- do run_query('create table if not exists ' ~ rows ~ ' as select * from ' ~ relation ~ ' where ' ~ range) -%}
-    {%- do adapter.commit() -%}
+{% macro read_once(relation, day, requested) -%}
+    {%- set name = [relation.schema, relation.identifier, requested.start, requested.stop, invocation_id] | join(' ') -%}
+    {%- set rows = 'memory.main."' ~ name ~ '"' -%}
+    {%- set read = 'select * from ' ~ relation ~ ' where ' ~ within(day, requested) -%}
+    {%- do run_query('create table if not exists ' ~ rows ~ ' as ' ~ read) -%}
     {{ return(rows) }}
 {%- endmacro %}
 

@@ -37,7 +37,6 @@ class Intake:
 
     deliveries: tuple[Delivery, ...]
     unchanged: int
-    failed: tuple[DeliveryError, ...] = ()  # one a day that could not be taken in
 
     @property
     def held(self) -> tuple[Delivery, ...]:
@@ -67,17 +66,24 @@ def take_in(
     SetupError, before anything, where the lake's rows were made with another key.
     """
     require_key(lake, key)
-    parts = [
-        _taken(lake, session, table, days[n : n + FILES], landing, key, staging, horizons)
-        for n in range(0, len(days), FILES)
-    ]
-    if failed := [str(error) for part in parts for error in part.failed]:
-        raise DeliveryError("\n".join(failed))
-    deliveries = tuple(delivery for part in parts for delivery in part.deliveries)
-    return Intake(deliveries, sum(part.unchanged for part in parts))
+    deliveries: list[Delivery] = []
+    unchanged, failed = 0, []
+    for n in range(0, len(days), FILES):
+        some = days[n : n + FILES]
+        try:
+            passed, errors = _pass(lake, session, table, some, landing, key, staging, horizons)
+        except DeliveryError as error:
+            failed.append(error)
+            continue
+        deliveries += passed.deliveries
+        unchanged += passed.unchanged
+        failed += errors
+    if failed:
+        raise DeliveryError("\n".join(map(str, failed)))
+    return Intake(tuple(deliveries), unchanged)
 
 
-def _taken(
+def _pass(
     lake: Lake,
     session: Callable[[], SparkSession],
     table: RawTable,
@@ -86,8 +92,8 @@ def _taken(
     key: bytes,
     staging: Path,
     horizons: Mapping[str, int],
-) -> Intake:
-    """Take days in by one pass, published by one commit."""
+) -> tuple[Intake, list[DeliveryError]]:
+    """Take days in by one commit; returns the errors of those that could not be."""
     history = deliveries_of(lake, table.name, days)
     newest = {row["day"]: row for row in history}
     replays = {day: row["replays"] for day, row in newest.items()} | outdated(lake, table, days)
@@ -97,7 +103,7 @@ def _taken(
         changed = [file for file in landed if settled.get(file.day) != file.delivery]
         deliveries = _deliver(lake, session, table, changed, history, key, horizons)
     _remember_times(lake, table.name, [f for f in landed if f not in changed], newest)
-    return Intake(deliveries, len(landed) - len(deliveries), tuple(failed))
+    return Intake(deliveries, len(landed) - len(deliveries)), failed
 
 
 def _deliver(

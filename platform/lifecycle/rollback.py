@@ -14,7 +14,7 @@ import duckdb
 import ledger
 from commit_points import reached
 from declaration import MlModel
-from errors import RollbackError
+from errors import RegistryError, RollbackError
 from lifecycle import store, trial
 from lifecycle.alias import reconcile
 from lifecycle.champions import ROLLED_BACK, Row, crown, history_of, in_force, named
@@ -169,6 +169,8 @@ def _require_loadable(registry: Registry, model: MlModel, version: int) -> None:
     """Raise RollbackError where what would go live cannot even be loaded."""
     try:
         fitted_of(registry, model, version)
+    except RegistryError:
+        raise
     except Exception as error:  # MLflow, a file, torch: whatever it is, the live one stays
         raise RollbackError(
             f"{model.name} version {version} cannot be loaded, so the live one stays: "

@@ -3,7 +3,10 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from subprocess import TimeoutExpired
 from typing import Any
+
+PATIENCE = 30  # seconds that a JVM has to end
 
 
 def gateway() -> Any:
@@ -15,7 +18,7 @@ def gateway() -> Any:
 
 @contextmanager
 def jvm_for_now() -> Iterator[None]:
-    """End a JVM that this block has started, idle it holds 0.7 GB; one from before stays.
+    """End a JVM that this block has started: idle, it holds 0.7 GB. One from before stays.
 
     The next session starts another one.
     """
@@ -28,14 +31,24 @@ def jvm_for_now() -> Iterator[None]:
 
 
 def end(started: Any) -> None:
-    """Stop the session and wait until the JVM, which ends with its standard input, has ended."""
+    """End the JVM, which does with its standard input, and let PySpark forget it."""
+    started.shutdown()
+    started.proc.stdin.close()
+    try:
+        started.proc.wait(PATIENCE)
+    except TimeoutExpired:
+        started.proc.kill()
+        started.proc.wait()
+    forget()
+
+
+def forget() -> None:
+    """Let the next session start a JVM: PySpark would hand out the one that has ended."""
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    session = SparkSession._instantiatedSession
-    if session is not None and started.proc.poll() is None:
-        session.stop()
-    started.shutdown()
-    started.proc.stdin.close()
-    started.proc.wait()
+    if context := SparkContext._active_spark_context:
+        context._jsc = None  # nobody is there to be told of the stop
+        context.stop()
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
     SparkContext._gateway = SparkContext._jvm = None

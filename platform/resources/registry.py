@@ -18,7 +18,7 @@ from dagster import ConfigurableResource
 from pydantic import PrivateAttr
 
 from commit_points import reached
-from errors import RegistryError
+from errors import LostVersionError, RegistryError
 from ml.own_estimator import BUILT_IN
 from resources.connections import served
 from resources.mlflow_database import make_database
@@ -27,7 +27,7 @@ from resources.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow import MlflowClient, MlflowException
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
     from ml.estimators import Fitted
@@ -157,15 +157,15 @@ class Registry(ConfigurableResource):
         return Version(int(first.version), run_id, first.tags)
 
     def tags(self, model: str, version: int) -> Mapping[str, str]:
-        """Return what a registered version says of itself; raises RegistryError without one."""
-        with answering(self.uri, f"version {version} of {model}"):
+        """Return what a registered version says of itself; raises LostVersionError without one."""
+        with asked_for(self.uri, model, version):
             return self.client.get_model_version(model, str(version)).tags
 
     def load(self, model: str, version: int, declared: tuple[str, ...] = ()) -> "Fitted":
         """Return a registered version's fitted model.
 
         declared: estimators of the user's own that may be imported (`Train.declared`). Raises
-        RegistryError for a version of another one.
+        RegistryError for a version of another one, LostVersionError without the version's files.
         """
         return load(self.uri, model, version, declared)
 
@@ -274,7 +274,7 @@ def estimator_of(uri: str, model: str, version: int, declared: tuple[str, ...]) 
     import mlflow
 
     point_mlflow_at(uri)
-    with answering(uri, f"{model} version {version}"):
+    with asked_for(uri, model, version):
         tags = mlflow.MlflowClient(uri, uri).get_model_version(model, str(version)).tags
     name = tags.get(ESTIMATOR, FIRST_ESTIMATOR)
     if name not in (*BUILT_IN, *declared):
@@ -291,11 +291,11 @@ def download(uri: str, model: str, version: int, place: Path) -> Path:
 
     point_mlflow_at(uri)
     name = f"models:/{model}/{version}"
-    with answering(uri, f"{model} version {version}"):
+    with asked_for(uri, model, version):
         path = mlflow.artifacts.download_artifacts(name, dst_path=str(place))
     folders = [entry for entry in Path(path).glob("artifacts/*") if entry.is_dir()]
     if not folders:
-        raise RegistryError(
+        raise LostVersionError(
             f"{model} version {version} has no files at {uri}: restore them from a backup of MLflow"
         )
     return folders[0]
@@ -322,18 +322,27 @@ def answering(uri: str, what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        # its words are in the message; a run shows the first cause's alone
-        raise RegistryError(_interrupted(uri, what, error)) from None
+        raise RegistryError(
+            f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
+            "See to it; the next attempt does this again from its start"
+        ) from None  # its words are in the message; a run shows the first cause's alone
 
 
-def _interrupted(uri: str, what: str, error: "MlflowException") -> str:
-    """Return what MLflow's error stands for: something that is gone, or anything else."""
-    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-        return f"MLflow at {uri} has no {what} ({error}): restore it from a backup of MLflow"
-    return (
-        f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
-        "See to it; the next attempt does this again from its start"
-    )
+@contextmanager
+def asked_for(uri: str, model: str, version: int) -> Iterator[None]:
+    """Tell of a version that MLflow has lost, and of an MLflow that does not answer."""
+    from mlflow import MlflowException
+
+    with answering(uri, f"{model} version {version}"):
+        try:
+            yield
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise LostVersionError(
+                f"MLflow at {uri} has no {model} version {version} ({str(error)[:300]}): restore "
+                "it from a backup of MLflow"
+            ) from None
 
 
 def is_alive(process: int) -> bool:

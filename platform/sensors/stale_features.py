@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lifecycle.move import Move
 
 BACKFILL_TAG, LEFT_TAG = "leeway/backfill", "leeway/left"
-MOST_ATTEMPTS = 3  # that failed, of one span's first day and checksum
+MOST_ATTEMPTS = 3  # that failed, of one month and checksum
 MOST_RUNS = 1000
 DONE = "every day was made by the models as they are, and tested"
 # jobs that may write features; the last is Dagster's own name for what is materialized by hand
@@ -82,10 +82,10 @@ def requested(
     spans = [(table, *span) for table, days in stale.items() for span in months(days)]
     given_up = []
     for table, first, last in sorted(spans, key=lambda s: (f"{s[1]:%Y-%m}", s[0].name, s[1]))[::-1]:
-        cause = f"{table.name}:{table.checksum[:12]}:{first}"
+        cause = f"{table.name}:{table.checksum[:12]}:{first:%Y-%m}"
         tried = [run for run in runs if run.tags.get(BACKFILL_TAG) == cause]
         if len([run for run in tried if failed(run)]) >= MOST_ATTEMPTS:
-            given_up.append(f"{table.name} {first}..{last}")
+            given_up.append(f"{table.name} {first:%Y-%m}")
             continue
         attempt = str(len(tried) + 1)
         left = ", ".join(f"{len(days)} days of {t.name}" for t, days in stale.items() if days)

@@ -1,6 +1,7 @@
 """What a run says of the days it built: passed, failed by named tests, or not yet tested."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ def test_the_days_that_break_a_rule_fail_with_its_name_and_the_others_pass(deliv
     one_day = ("--event-time-start", "2020-03-03", "--event-time-end", "2020-03-04")
     assert delivered.dbt("build", *FEATURES, *one_day)
     assert partitions(delivered) == dict.fromkeys(ALL, passed)
+
+
+def read_by_tests(shop) -> set[str]:
+    """What the tests of the last run read, those in SQL of the project's own left out."""
+    results = json.loads((shop.home / "target" / "run_results.json").read_text())["results"]
+    tests = [r["compiled_code"] for r in results if r["unique_id"].startswith("test.")]
+    found = [re.search(r"from (\S+\.main\.\"[^\"]+\") where as_of", sql) for sql in tests]
+    return {match[1] for match in found if match}
+
+
+def test_the_tests_of_a_run_read_its_days_from_the_lake_once(delivered):
+    data_tests = ("test", "--select", "customer_features,test_type:data")  # of the last day
+    names = []
+    for command in (("build", *FEATURES, *SPAN), ("build", *TESTS, *SPAN), data_tests):
+        delivered.dbt(*command)
+        [name] = read_by_tests(delivered)
+        assert name.startswith('memory.main."features customer_features 2020-03-0')
+        names.append(name)
+    assert len(set(names)) == 3  # nothing of an earlier run is read
 
 
 def test_a_day_is_done_only_when_its_tests_have_run(delivered):

@@ -224,17 +224,20 @@ def test_a_long_range_is_read_in_passes_and_a_day_that_fails_stops_none(
     monkeypatch.setattr(module, "FILES", 2)
     monkeypatch.setattr(module, "_read", counted)
     desk.table = sales(on_missing="fail")
-    landed = [FIRST, *DAYS[2:5]]
+    landed = [FIRST, THIRD, DAYS[4]]
     for day in landed:
         desk.land_amounts(day, 1.0)
-    with pytest.raises(DeliveryError, match=str(SECOND)):
+    with pytest.raises(DeliveryError) as failed:
         desk.take(*DAYS[:5])
-    assert passes == [[FIRST], DAYS[2:4], [DAYS[4]]]
+    assert [str(day) in str(failed.value) for day in DAYS[:5]] == [False, True, False, True, False]
+    assert passes == [[day] for day in landed]
     assert desk.visible(DAYS[4]) == [(day, 1.0) for day in landed]
 
-    desk.land_amounts(SECOND, 1.0, 2.0)
+    for day in (SECOND, DAYS[3]):
+        desk.land_amounts(day, 1.0, 2.0)
     done = desk.take(*DAYS[:5])
-    assert ([d.landed.day for d in done.deliveries], done.unchanged) == ([SECOND], 4)
+    assert [d.landed.day for d in done.deliveries] == [SECOND, DAYS[3]]
+    assert done.unchanged == 3
 
 
 def test_a_held_file_is_read_once_its_records_may_be_long_enough(desk, sales, lake) -> None:

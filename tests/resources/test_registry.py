@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from errors import RegistryError
+from errors import LostVersionError, RegistryError
 from ml.schema import Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
@@ -159,7 +159,7 @@ def test_runs_of_processes_that_are_gone_are_ended_and_those_of_living_ones_go_o
 
 
 def test_a_version_that_mlflow_does_not_have_is_named_with_what_to_do(registry, registered) -> None:
-    with pytest.raises(RegistryError, match=rf"has no {MODEL} version 99 .* from a backup"):
+    with pytest.raises(LostVersionError, match=rf"has no {MODEL} version 99 .* from a backup"):
         registry.load(MODEL, 99)
 
 
@@ -167,7 +167,7 @@ def test_a_version_whose_files_are_gone_is_named_with_what_to_do(registry, tmp_p
     (tmp_path / "MLmodel").write_text("")
     registry.client.create_registered_model("emptied")
     registry.client.create_model_version("emptied", str(tmp_path))
-    with pytest.raises(RegistryError, match=r"emptied version 1 has no files at .*: restore them"):
+    with pytest.raises(LostVersionError, match=r"emptied version 1 has no files at .*: restore"):
         registry.load("emptied", 1)
 
 

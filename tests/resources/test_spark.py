@@ -101,6 +101,14 @@ for _ in range(2):
         assert spark_resource(settings).spark_session.range(3).count() == 3
         java = gateway().proc
     assert java.poll() == 0 and gateway() is None
+try:
+    with jvm_for_now():
+        assert spark_resource(settings).spark_session.range(3).count() == 3
+        gateway().proc.kill()
+        raise KeyError("the block's own")
+except KeyError as error:
+    print(error)
+assert gateway() is None
 kept = spark_resource(settings).spark_session
 with jvm_for_now():
     assert spark_resource(settings).spark_session is kept
@@ -109,5 +117,7 @@ assert kept.range(3).count() == 3
 
 
 def test_a_jvm_ends_with_the_block_that_has_started_it(tmp_path) -> None:
-    """One from before stays, and the next block starts another."""
-    subprocess.run([sys.executable, "-c", ENDED, str(tmp_path)], check=True)
+    """One from before stays, and after one that was killed the next block starts another."""
+    command = [sys.executable, "-c", ENDED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ['"the block\'s own"']), done

@@ -51,7 +51,7 @@ def test_the_newest_stale_month_is_asked_for_first_with_the_views_it_is_built_on
     assert span_of(request) == ("2024-03-01", "2024-03-05")
     assert request.asset_selection == [*VIEWS, FEATURES.key]
     assert (request.job_name, request.tags[ATTEMPT_TAG]) == ("backfill", "1")
-    assert request.run_key == f"customer_features:{'f' * 12}:2024-03-01:1"
+    assert request.run_key == f"customer_features:{'f' * 12}:2024-03:1"
 
 
 def test_two_ticks_ask_for_the_same_run_and_another_checksum_for_another() -> None:
@@ -112,8 +112,9 @@ def test_a_month_that_stays_stale_is_given_up_and_the_others_are_not() -> None:
     march = [day for day in SPAN if day.month == 3]
     skipped = requested({FEATURES: march}, runs, [], VIEWS)
     assert isinstance(skipped, SkipReason)
-    left = "3 attempts have left stale days in customer_features 2024-03-01..2024-03-05"
-    assert left in str(skipped.skip_message)
+    assert "3 attempts have left stale days in customer_features 2024-03" in str(
+        skipped.skip_message
+    )
 
 
 def test_backfills_that_succeeded_or_were_killed_are_no_reason_to_give_up() -> None:
@@ -124,7 +125,7 @@ def test_backfills_that_succeeded_or_were_killed_are_no_reason_to_give_up() -> N
     runs.append(killed.with_tags({**killed.tags, ORPHAN_TAG: "true"}))
     request = asked({FEATURES: SPAN}, runs)
     assert span_of(request)[0] == "2024-03-01"
-    assert request.run_key == f"customer_features:{'f' * 12}:2024-03-01:7"
+    assert request.run_key == f"customer_features:{'f' * 12}:2024-03:7"
 
 
 @pytest.fixture
