@@ -56,8 +56,7 @@ class History:
             fail_unreachable(self.instance, self.settings.home)
             names = [model.name for model in self.declaration.models]
             reconcile_all(self.lake, self.registry, names)
-            with jvm_for_now():  # what follows needs no Spark, or starts its own
-                self.load()
+            self.load()
             for model in self.declaration.models:
                 self.score_again(model)
                 self.decide(model)
@@ -71,8 +70,9 @@ class History:
         taken = [set(ledger.days_taken(self.lake, t.name)) for t in self.declaration.tables]
         if lacking or any(set(days) - done for done in taken):
             self.launch(RunRequest(job_name="views"), "views")
-        for done in taken:
-            self.by_range("ingest", (day for day in days if day not in done))
+        with jvm_for_now():  # features take their memory after it
+            for done in taken:
+                self.by_range("ingest", (day for day in days if day not in done))
         for tables in dict.fromkeys(lacking.values()):
             self.build(tables, [day for day, without in lacking.items() if without == tables])
 
