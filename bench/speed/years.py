@@ -1,11 +1,11 @@
 """Years of a simulated shop in a home, made by the library's own calls without Dagster."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from assets.partitions import days_between
 from bench.speed.child import Timer
-from plan import MOST_DAYS
+from plan import ranges
 
 YEAR, QUICK = 365, 20  # days
 BY_DAY = "config.materialized:incremental"  # what has days; the other models are views
@@ -25,13 +25,12 @@ def opened() -> tuple[Any, Any]:
 
 def land_raw(_timer: Timer, first: str, last: str) -> int:
     """Take in the files of a span and make the views over them; returns lines."""
-    from assets.partitions import days_between
     from resources.dbt import install_extensions
 
     loaded, lake = opened()
-    read = 0
-    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), MOST_DAYS):
-        read += take_days(loaded, lake, days_between(begin, end))
+    read = take_days(
+        loaded, lake, days_between(date.fromisoformat(first), date.fromisoformat(last))
+    )
     install_extensions(loaded)
     dbt("run", "--exclude", BY_DAY)
     return read
@@ -56,7 +55,7 @@ def take_days(loaded: Any, lake: Any, days: list[date]) -> int:
 def with_features(timer: Timer, first: str, last: str) -> None:
     """Take in a span and build its features."""
     land_raw(timer, first, last)
-    for begin, end in chunks(date.fromisoformat(first), date.fromisoformat(last), MOST_DAYS):
+    for begin, end in ranges(days_between(date.fromisoformat(first), date.fromisoformat(last)), {}):
         build(begin, end)
 
 
@@ -74,11 +73,3 @@ def dbt(*command: str) -> None:
 
     loaded = settings()
     run_dbt(loaded, dbt_project(loaded).target_path / "runs", command)
-
-
-def chunks(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
-    """Cut a span."""
-    while first <= last:
-        end = min(first + timedelta(days=days - 1), last)
-        yield first, end
-        first = end + timedelta(days=1)
