@@ -14,6 +14,11 @@ HEAVY = [
     "scipy", "sklearn", "sqlglot", "tabm", "torch",
 ]  # fmt: skip
 AT_ALL = ["dagster", "duckdb", "numpy", "pandas", "pyarrow"]  # not even these
+# What the steps of a day work with that train nothing and score nothing.
+DAILY = """
+import assets.column_metadata, lifecycle.feature_versions, lifecycle.live, lifecycle.predictions
+import lifecycle.deciding, lifecycle.losses, lifecycle.monitoring, lifecycle.rollback
+"""
 SQL = """
 import sys, cli
 sys.argv = ["leeway", "sql", "--attach"]
@@ -27,6 +32,7 @@ cli.main()
         ("import cli", [*HEAVY, *AT_ALL]),
         (SQL, [*HEAVY, "numpy", "pandas", "pyarrow"]),
         ("import shown, state, status", HEAVY),  # what `leeway status` works with
+        (DAILY, ["evidently", "lightgbm", "mlflow", "pyspark", "sklearn", "tabm", "torch"]),
     ],
 )
 def test_a_light_command_loads_nothing_heavy(code: str, heavy: list[str], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from bench.speed.child import Timer, alone
 from bench.speed.shop import START, finish
 from bench.speed.years import BY_DAY, build, dbt, take_days
 
-CUSTOMERS, HISTORY, PAIRS = 1500, 84, 3
+CUSTOMERS, HISTORY, PAIRS = 1500, 73, 3
 QUICK_PAIRS = 2
 
 

@@ -11,22 +11,12 @@ The relation carries `_day`, `known_from` and `known_to`; a row's `_day` is the 
 Columns: as_of, age (days from `happened_on` to as_of, 0 to window_days - 1), then the relation's own.
 -#}
 {% macro history_of(relation, happened_on, window_days=none) -%}
-{%- set requested = requested_range() -%}
-{%- set window = window_days or var('lookback_days') -%}
-{%- do require_window(window) -%}
 (
     select
-        days.as_of,
-        days.as_of - known.{{ happened_on }} as age,
-        known.*
-    from {{ each_day(requested, 'as_of') }} as days
-    inner join {{ relation }} as known
-        on
-            {{ known_as_of('days.as_of', 'known', 'known.' ~ happened_on) }}
-            and known.{{ happened_on }} > days.as_of - {{ window }}
-    where
-        known._day > date '{{ requested.start }}' - {{ window }}
-        and known._day < date '{{ requested.stop }}'
+        as_of,
+        as_of - {{ happened_on }} as age,
+        * exclude (as_of)
+    from {{ on_each_day(known_spans(relation, happened_on, window_days)) }}
 )
 {%- endmacro %}
 

@@ -11,3 +11,25 @@ then, and had happened by the end of D. A label of day A with horizon H asks as 
     and ({{ row }}.known_to is null or {{ row }}.known_to > {{ day }})
     and {{ happened_on }} <= {{ day }})
 {%- endmacro %}
+
+{#-
+The same rule for many days at once: a relation's rows, each once, with the requested days on which it counts and lies in a
+window, `as_of_from` to before `as_of_to`. A subquery, with the relation's own columns; see `history_of` for the arguments.
+-#}
+{% macro known_spans(relation, happened_on, window_days=none) -%}
+{%- set requested = requested_range() -%}
+{%- set window = window_days or var('lookback_days') -%}
+{%- do require_window(window) -%}
+(
+    select
+        greatest(known_from, {{ happened_on }}, date '{{ requested.start }}') as as_of_from,
+        least(known_to, {{ happened_on }} + {{ window }}, date '{{ requested.stop }}') as as_of_to,
+        *
+    from {{ relation }}
+    where
+        _day > date '{{ requested.start }}' - {{ window }}
+        and _day < date '{{ requested.stop }}'
+        and known_from < date '{{ requested.stop }}'
+        and as_of_from < as_of_to
+)
+{%- endmacro %}

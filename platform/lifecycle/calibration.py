@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pydantic import TypeAdapter
@@ -15,18 +16,20 @@ from lifecycle.sketches import CHUNK, of_days, of_labels, split_by_day
 from lifecycle.tested import checksums_of, newest_made, unfit_days, without
 from ml.alarm import DayLoss
 from ml.calibration import Table
-from ml.estimators import Model
 from ml.importance import importance
 from ml.known import REFERENCE_DAYS, SAMPLE, Known, evenly, learn
 from ml.sketch import DAILY, sketch_table
 from resources.lake import Lake
 from resources.registry import Registry
 
+if TYPE_CHECKING:
+    from ml.estimators import Model  # it loads PyTorch, and what only watches needs none
+
 FEATURES, PREDICTIONS = "features", "predictions"
 
 
 def calibrate(
-    lake: Lake, registry: Registry, model: MlModel, fitted: Model, last: date,
+    lake: Lake, registry: Registry, model: MlModel, fitted: "Model", last: date,
     snapshot: int, run_id: str, test: pa.Table, judged: Sequence[DayLoss],
 ) -> None:  # fmt: skip
     """Learn how far days are apart anyway, from the reference that ends on `last`.

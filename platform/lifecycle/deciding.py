@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 import ledger
 from assets.partitions import days_between
 from declaration import MlModel
-from lifecycle import monitoring, store
+from lifecycle import store
 from lifecycle.checked import checks_of
 from lifecycle.offered import learnable, resting
 from lifecycle.quality import blocked_days, held_findings
@@ -110,7 +110,7 @@ def evidence(lake: Lake, model: MlModel, as_of: date) -> policy.Evidence:
 
 def watched(lake: Lake, model: MlModel, as_of: date) -> tuple[Failed, Findings]:
     """Return the checks of a day that failed, and what is broken."""
-    found = store.kept(lake, model, monitoring.WHAT, as_of)
+    found = store.kept(lake, model, store.DRIFT, as_of)
     findings = TypeAdapter(Findings).validate_python(found["findings"])
     return raised.failed(checks_of(lake, model, as_of)), findings
 

@@ -41,8 +41,6 @@ from resources.lake import Lake
 from resources.registry import Registry
 from resources.whole import whole
 
-WHAT = "drift"
-
 
 @dataclass(frozen=True)
 class Watch:
@@ -161,7 +159,7 @@ def _keep(
     looked: Builds,
     reasons: Mapping[date, str],
 ) -> None:
-    store.keep(lake, model, WHAT, as_of, asdict(found))
+    store.keep(lake, model, store.DRIFT, as_of, asdict(found))
     reached("drift-kept")
     newest = ledger.frontier(lake, model.name)
     is_old = newest is not None and newest["as_of"] > as_of

@@ -14,6 +14,7 @@ from resources.lake import Lake, quoted
 
 DOCUMENT = "as_of date, document varchar"
 TRAINING_SETS = "training_sets"
+DRIFT = "drift"
 
 
 def predictions(model: MlModel) -> str:

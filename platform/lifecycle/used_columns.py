@@ -10,8 +10,6 @@ import ledger
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import store
-from lifecycle.calibration import known_of
-from lifecycle.monitoring import WHAT as WATCH
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
@@ -42,6 +40,8 @@ def used_columns(lake: Lake, registry: Registry, model: MlModel) -> UsedColumns:
 
     A registry that does not answer leaves the importance unknown, with its words as the note.
     """
+    from lifecycle.calibration import known_of
+
     version = ledger.champion_on(lake, model.name, date.max)
     if version is None:
         note = "no version is live yet"
@@ -63,7 +63,7 @@ def last_watched(lake: Lake, model: MlModel) -> dict[str, float]:
 
     Empty before the first watch.
     """
-    name = f"{model.name}_{WATCH}"
+    name = f"{model.name}_{store.DRIFT}"
     if not store.exists(lake, name):
         return {}
     query = f"select document from {quoted('ml', name)} order by as_of desc limit 1"

@@ -283,8 +283,8 @@ FEW_LARGE = "case when customer_id < 'c020' then spend * 1000 else 0 end"  # too
 @pytest.fixture
 def calm(history):
     """The history as long as nothing newer was watched than its days before the turn."""
-    table = quoted("ml", f"{history.model.name}_{monitoring.WHAT}")
-    if store.exists(history.lake, f"{history.model.name}_{monitoring.WHAT}"):
+    table = quoted("ml", f"{history.model.name}_{store.DRIFT}")
+    if store.exists(history.lake, f"{history.model.name}_{store.DRIFT}"):
         later = f"delete from {table} where as_of >= ?"
         history.lake.transact(lambda c: c.execute(later, [history.flip]))
     return history

@@ -1,14 +1,17 @@
 {{ config(materialized='ephemeral') }}
 
-with known as {{ history_of(ref('int_customer_days'), 'ordered_on') }},
+with known as {{ known_spans(ref('int_customer_days'), 'ordered_on') }},
 
-final as (
+-- Two files that have lines of the same day count together while both are known.
+aligned as {{ aligned_spans('known', ['customer_id', 'ordered_on']) }},
+
+merged as (
 
     select
         customer_id,
-        as_of,
         ordered_on,
-        age,
+        as_of_from,
+        as_of_to,
         max(country) as country,
         sum(orders)::integer as orders,
         sum(order_lines)::integer as order_lines,
@@ -17,8 +20,27 @@ final as (
         sum(revenue)::decimal(18, 4) as revenue,
         sum(cancellations)::integer as cancellations,
         sum(cancelled_amount)::decimal(18, 4) as cancelled_amount
-    from known
-    group by customer_id, as_of, ordered_on, age
+    from aligned
+    group by customer_id, ordered_on, as_of_from, as_of_to
+
+),
+
+final as (
+
+    select
+        customer_id,
+        as_of,
+        ordered_on,
+        as_of - ordered_on as age,
+        country,
+        orders,
+        order_lines,
+        other_lines,
+        items,
+        revenue,
+        cancellations,
+        cancelled_amount
+    from {{ on_each_day('merged') }}
 
 )
 
