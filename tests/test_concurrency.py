@@ -16,7 +16,7 @@ import ledger
 from declaration import RawTable
 from declared import declared
 from ingestion.publish import Delivery, create_all, publish
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 from resources.dbt import DBT
 from resources.lake import EXTENSIONS, Lake, install_extension
 from resources.settings import CHECKOUT
@@ -91,10 +91,11 @@ def batches(parsed, spark, small_shop, tmp_path_factory: pytest.TempPathFactory)
     lake = Lake(catalog=f"sqlite:{folder}/catalog.sqlite", data=f"{folder}/data/")
     ledger.prepare(lake)
     [table] = declared(parsed).tables
+    landing, staging = str(small_shop.landing), folder / "staging"
+    loader = Loader(lake, lambda: spark, table, landing, b"key", staging)
     found: list[Batch] = []
     for n in range(WRITERS):
-        days, landing = DAYS[n * DAYS_EACH :][:DAYS_EACH], str(small_shop.landing)
-        intake = take_in(lake, lambda: spark, table, days, landing, b"key", folder / "staging")
+        intake = take_in(loader, DAYS[n * DAYS_EACH :][:DAYS_EACH])
         folders = {str(place) for place in (folder / "data" / "raw" / table.name).glob("*")}
         [written] = folders - {place for _, place in found}
         found.append((list(intake.deliveries), written))

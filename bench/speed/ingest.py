@@ -22,7 +22,7 @@ from bench.speed.shop import finish, simulated
 from declared import declared
 from ingestion.contract import failures, pseudonyms, schema_of
 from ingestion.publish import create_all
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 from ledger import prepare
 from plan import ranges
 from resources.dbt import manifest
@@ -68,11 +68,12 @@ def ours(timer: Timer, files: str, folder: str) -> int:
     lake, spark = lake_of(home), session(folder)
     prepare(lake)
     create_all(lake, [table])
+    loader = Loader(lake, lambda: spark, table, files, b"key", home.home / "staging")
     dumped, read = days_in(files), 0
     for first, last in ranges(days_between(dumped[0], dumped[-1]), {}):
         days = days_between(first, last)
         with timer.running():
-            intake = take_in(lake, lambda: spark, table, days, files, b"key", home.home / "staging")
+            intake = take_in(loader, days)
         read += sum(delivery.read for delivery in intake.deliveries)
     return read
 

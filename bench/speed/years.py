@@ -39,17 +39,17 @@ def land_raw(_timer: Timer, first: str, last: str) -> int:
 def take_days(loaded: Any, lake: Any, days: list[date]) -> int:
     """Take in the files of some days of the project's first raw table; returns lines."""
     from declared import declared
-    from ingestion.take_in import take_in
+    from ingestion.take_in import Loader, take_in
     from resources.dbt import manifest
     from resources.settings import pii_key
     from resources.spark import spark_resource
 
     table = declared(manifest(loaded.home, loaded.dbt_project_dir)).tables[0]
     spark, staging = spark_resource(loaded), loaded.home / "staging"
-    intake = take_in(
-        lake, lambda: spark.spark_session, table, days, loaded.landing, pii_key(loaded), staging
+    loader = Loader(
+        lake, lambda: spark.spark_session, table, loaded.landing, pii_key(loaded), staging
     )
-    return sum(delivery.read for delivery in intake.deliveries)
+    return sum(delivery.read for delivery in take_in(loader, days).deliveries)
 
 
 def with_features(timer: Timer, first: str, last: str) -> None:

@@ -14,7 +14,7 @@ verdicts. Tests of severity `warn` judge nobody. A row that another version of t
     {%- endfor -%}
     {%- if verdicts -%}
         begin;
-        {{ verdicts | join('\n') }}
+        {{ read_whole(verdicts | join('\n')) }}
         commit;
     {%- endif -%}
 {%- endmacro %}

@@ -22,14 +22,15 @@ window, `as_of_from` to before `as_of_to`. A subquery, with the relation's own c
 {%- do require_window(window) -%}
 (
     select
-        greatest(known_from, {{ happened_on }}, date '{{ requested.start }}') as as_of_from,
+        case
+            when known_from is not null then greatest(known_from, {{ happened_on }}, date '{{ requested.start }}')
+        end as as_of_from,
         least(known_to, {{ happened_on }} + {{ window }}, date '{{ requested.stop }}') as as_of_to,
         *
     from {{ relation }}
     where
         _day > date '{{ requested.start }}' - {{ window }}
         and _day < date '{{ requested.stop }}'
-        and known_from < date '{{ requested.stop }}'
         and as_of_from < as_of_to
 )
 {%- endmacro %}

@@ -24,7 +24,8 @@ end of the run whether it has passed its tests.
     select {{ columns }} from {{ written }}
     order by {{ ([day] + (arg_dict['unique_key'] or [])) | join(', ') }};
 
-    delete from {{ partitions }} where table_name = '{{ target.identifier }}' and {{ within('day', requested) }};
+    {% set of_range = "table_name = '" ~ target.identifier ~ "' and " ~ within('day', requested) -%}
+    {{ read_whole('delete from ' ~ partitions ~ ' where ' ~ of_range ~ ';') }}
 
     insert into {{ partitions }} (table_name, day, rows, checksum, written_at, status)
     select

@@ -70,19 +70,19 @@ def raw_asset(
     ) -> MaterializeResult:
         from ingestion.deliveries import held_deliveries, warned_deliveries
         from ingestion.rejects import rejects
-        from ingestion.take_in import take_in
+        from ingestion.take_in import Loader, take_in
 
         days = days_of(context)
-        intake = take_in(
+        loader = Loader(
             lake,
             lambda: spark.spark_session,
             table,
-            days,
             settings.landing,
             pii_key(settings),
             settings.home / "staging",
             horizons,
         )
+        intake = take_in(loader, days)
         reached("delivery-published")
         return MaterializeResult(
             metadata=intake_metadata(intake, rejects(lake, table.name, days)),

@@ -1,7 +1,7 @@
 """What is counted by spans of days is what counting each day by itself would give.
 
 The rows are drawn at random, more tangled than files ever are: days that come in several files,
-late, replaced, withdrawn, around both ends of the windows.
+late, never known, replaced, withdrawn, around both ends of the windows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ ROWS = f"""
         'c' || r[1] % 20 as customer_id, 's' || r[2] % 5 as stock_code,
         date '{FIRST}' - 400 + r[3] % 500 as ordered_on,
         ordered_on + r[4] % 3 as _day,
-        _day + r[5] % 40 as known_from,
+        if(r[5] % 50 = 0, null, _day + r[5] % 40) as known_from,
         if(r[6] % 2 = 0, known_from + r[6] % 60, null) as known_to,
         if(r[7] % 2 = 0, 'Norway', 'Spain') as country,
         r[8] % 4 as orders, r[9] % 9 as order_lines, r[10] % 3 as other_lines, r[11] % 99 as items,

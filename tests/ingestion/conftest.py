@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from declaration import Column, Ingest, RawTable, Test
-from ingestion.take_in import Intake, take_in
+from ingestion.take_in import Intake, Loader, take_in
 from resources.lake import Lake, quoted
 
 KEY = b"a key for tests"
@@ -73,9 +73,9 @@ class Desk:
 
     def take(self, *days: date, table: RawTable | None = None) -> Intake:
         """Take days in, as a raw asset does."""
-        used = table or self.table
-        landing = str(self.landing)
-        return take_in(self.lake, self.session, used, days, landing, KEY, self.staging)
+        used, landing = table or self.table, str(self.landing)
+        loader = Loader(self.lake, self.session, used, landing, KEY, self.staging)
+        return take_in(loader, days)
 
     def rows(self, table: str = "raw.sales") -> list[dict]:
         """Every row of a table, by day and line."""

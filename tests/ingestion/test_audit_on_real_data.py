@@ -16,7 +16,7 @@ import pytest
 from declared import declared
 from ingestion.audit import MIN_RECENT_DAYS, Counts, Recent, before, hold_reason, warnings
 from ingestion.profile import ColumnProfile, Profile
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 
 logger = logging.getLogger(__name__)
 COLUMNS = (
@@ -178,7 +178,8 @@ def test_spark_s_profiles_are_those_of_this_test(
     [table] = declared(parsed).tables
     by_day = {day.day: day for day in healthy}
     days, staging = sorted(by_day)[100:400:100], tmp_path / "staging"
-    intake = take_in(lake, lambda: spark, table, days, str(real_data), b"key", staging)
+    loader = Loader(lake, lambda: spark, table, str(real_data), b"key", staging)
+    intake = take_in(loader, days)
     for found in intake.deliveries:
         expected = by_day[found.day]
         assert replace(found.counts, records=None) == expected.counts

@@ -11,7 +11,7 @@ from dagster import RunRequest
 from definitions import build
 from errors import RunFailedError, SetupError
 from ingestion.key import fingerprint, keep_key, require_key
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 from launch import launch
 from resources.lake import attach, is_lock
 from resources.settings import CHECKOUT, Settings
@@ -35,8 +35,10 @@ def test_rows_of_a_second_key_are_refused_before_a_file_is_read(desk) -> None:
     def session() -> None:
         pytest.fail("Spark was asked for")
 
+    landing = str(desk.landing)
+    loader = Loader(desk.lake, session, desk.table, landing, OTHER, desk.staging)
     with pytest.raises(SetupError, match=r"pii\.key.*LEEWAY_PII_KEY") as refused:
-        take_in(desk.lake, session, desk.table, [DAY], str(desk.landing), OTHER, desk.staging)
+        take_in(loader, [DAY])
     assert all(fingerprint(key) in str(refused.value) for key in (KEY, OTHER))
     assert OTHER.decode() not in str(refused.value)
     assert desk.rows() == was

@@ -17,7 +17,7 @@ import pyspark
 import pytest
 
 import ledger
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 from resources.lake import Lake
 from resources.settings import CHECKOUT
 from resources.spark import require_server
@@ -135,7 +135,8 @@ def expected(spark, landing: Path, tables, tmp_path_factory) -> dict[str, list[d
     ledger.prepare(lake)
     for table in tables:
         staging = folder / "staging"
-        take_in(lake, lambda: spark, table, DAYS, str(landing), KEY.encode(), staging)
+        loader = Loader(lake, lambda: spark, table, str(landing), KEY.encode(), staging)
+        take_in(loader, DAYS)
     return rows_of(lake)
 
 

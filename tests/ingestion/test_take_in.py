@@ -217,9 +217,9 @@ def test_a_long_range_is_read_in_passes_and_a_day_that_fails_stops_none(
     """Spark's heap holds some megabytes of every file that a pass reads."""
     passes, read = [], module._read
 
-    def counted(lake, spark, table, files, *rest):
+    def counted(loader, files, folder):
         passes.append([file.day for file in files])
-        return read(lake, spark, table, files, *rest)
+        return read(loader, files, folder)
 
     monkeypatch.setattr(module, "FILES", 2)
     monkeypatch.setattr(module, "_read", counted)
@@ -259,14 +259,14 @@ def test_a_held_file_is_read_once_its_records_may_be_long_enough(desk, sales, la
 
 def test_a_file_that_two_runs_take_in_at_once_is_published_once(desk, monkeypatch) -> None:
     desk.land_amounts(FIRST, 2.5)
-    read = module._audited
+    read = module.audited
 
     def overtaken(*arguments):
         monkeypatch.undo()
         desk.take(FIRST)
         return read(*arguments)
 
-    monkeypatch.setattr(module, "_audited", overtaken)
+    monkeypatch.setattr(module, "audited", overtaken)
     with pytest.raises(DeliveryError, match="another run has taken in a delivery"):
         desk.take(FIRST)
     assert desk.visible(FIRST) == [(FIRST, 2.5)]
@@ -321,7 +321,8 @@ def test_a_simulated_shop_loses_no_line(lake, spark, small_shop, parsed, tmp_pat
     last = small_shop.summary.last
     days = [last - timedelta(days=n) for n in reversed(range(30))]
     landing, staging = str(small_shop.landing), tmp_path / "staging"
-    done = module.take_in(lake, lambda: spark, table, days, landing, KEY, staging)
+    loader = module.Loader(lake, lambda: spark, table, landing, KEY, staging)
+    done = module.take_in(loader, days)
     lines = {}
     for file in files:
         with gzip.open(file, "rt", newline="") as text:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli import app
 from declared import declared
 from errors import SetupError
-from ingestion.take_in import take_in
+from ingestion.take_in import Loader, take_in
 from resources.settings import CHECKOUT
 from simulation.scale import LEAST, MOST, Scale, shop_of, simulate_lines, write_day
 from simulation.vocabulary import NO_PRODUCTS
@@ -181,7 +181,8 @@ def test_real_ingestion_takes_the_dumps_and_rejects_the_broken_lines_only(
     [table] = declared(parsed).tables
     days = [scale.start + timedelta(days=number) for number in range(scale.days)]
     landing, staging = str(tmp_path / "landing"), tmp_path / "staging"
-    done = take_in(lake, lambda: spark, table, days, landing, b"a key for tests", staging)
+    loader = Loader(lake, lambda: spark, table, landing, b"a key for tests", staging)
+    done = take_in(loader, days)
     rejected = lake.rows("select count(*) as n from quarantine.order_lines")[0]["n"]
     assert sum(delivery.read for delivery in done.deliveries) == summary.lines
     assert done.held == ()

@@ -1,0 +1,9 @@
+{#-
+Statements about the ledger, which is small: its tables are read whole, since for a filter DuckLake would search the
+statistics of all files of all tables (see platform/resources/whole.py). The setting afterwards is the profile's.
+-#}
+{% macro read_whole(statements) -%}
+set disabled_optimizers = 'statistics_propagation,filter_pushdown';
+    {{ statements }}
+    set disabled_optimizers = 'statistics_propagation';
+{%- endmacro %}
