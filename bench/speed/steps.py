@@ -23,13 +23,13 @@ from bench.speed.loading import landed
 from bench.speed.shop import START, finish
 
 LAST = START + timedelta(days=29)
-ROUNDS = 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 STEPS = {"daily": 3, "repeat_purchase_decision": 1}
 
 
 def main(quick: bool = False) -> None:
     """Measure it."""
-    finish("steps", measured(ROUNDS), quick=quick)
+    finish("steps", measured(QUICK_ROUNDS if quick else ROUNDS), quick=quick)
 
 
 def measured(rounds: int) -> dict[str, Any]:

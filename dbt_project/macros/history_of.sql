@@ -13,10 +13,12 @@ Columns: as_of, age (days from `happened_on` to as_of, 0 to window_days - 1), th
 {% macro history_of(relation, happened_on, window_days=none) -%}
 (
     select
-        as_of,
-        as_of - {{ happened_on }} as age,
-        * exclude (as_of)
-    from {{ on_each_day(known_spans(relation, happened_on, window_days)) }}
+        days.as_of,
+        days.as_of - spans.{{ happened_on }} as age,
+        spans.* exclude (as_of_from, as_of_to)
+    from {{ each_day(requested_range(), 'as_of') }} as days
+    inner join {{ known_spans(relation, happened_on, window_days) }} as spans
+        on days.as_of >= spans.as_of_from and days.as_of < spans.as_of_to
 )
 {%- endmacro %}
 

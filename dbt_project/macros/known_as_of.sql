@@ -1,5 +1,5 @@
 {#-
-The point-in-time rule, in one place: a row counts as of the end of day D if it was known by D, had not been replaced by
+The point-in-time rule, in one file: a row counts as of the end of day D if it was known by D, had not been replaced by
 then, and had happened by the end of D. A label of day A with horizon H asks as of D = A + H.
 
   day          SQL expression of D
@@ -23,7 +23,8 @@ window, `as_of_from` to before `as_of_to`. A subquery, with the relation's own c
 (
     select
         case
-            when known_from is not null then greatest(known_from, {{ happened_on }}, date '{{ requested.start }}')
+            when known_from is not null and {{ happened_on }} is not null
+                then greatest(known_from, {{ happened_on }}, date '{{ requested.start }}')
         end as as_of_from,
         least(known_to, {{ happened_on }} + {{ window }}, date '{{ requested.stop }}') as as_of_to,
         *

@@ -1,6 +1,7 @@
 {#-
 Statements about the ledger, which is small: its tables are read whole, since for a filter DuckLake would search the
-statistics of all files of all tables (see platform/resources/whole.py). The setting afterwards is the profile's.
+statistics of all files of all tables (see platform/resources/whole.py). All connections of the run read
+so meanwhile; afterwards it is what Leeway's profile sets.
 -#}
 {% macro read_whole(statements) -%}
 set disabled_optimizers = 'statistics_propagation,filter_pushdown';

@@ -41,7 +41,7 @@ common, so what is grouped by key and span is right on each of its days. A subqu
     ) as cuts
     inner join {{ rows }} as spans
         on
-            {% for name in keys %}cuts.{{ name }} = spans.{{ name }} and {% endfor -%}
+            {% for name in keys %}cuts.{{ name }} is not distinct from spans.{{ name }} and {% endfor -%}
             spans.as_of_from <= cuts.as_of_from and spans.as_of_to >= cuts.as_of_to
 )
 {%- endmacro %}

@@ -10,6 +10,7 @@ import ledger
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle import store
+from lifecycle.calibration import known_of
 from resources.lake import Lake, quoted
 from resources.registry import Registry
 
@@ -40,8 +41,6 @@ def used_columns(lake: Lake, registry: Registry, model: MlModel) -> UsedColumns:
 
     A registry that does not answer leaves the importance unknown, with its words as the note.
     """
-    from lifecycle.calibration import known_of
-
     version = ledger.champion_on(lake, model.name, date.max)
     if version is None:
         note = "no version is live yet"

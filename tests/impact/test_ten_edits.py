@@ -57,7 +57,7 @@ def test_a_widened_window_asks_for_a_new_version(edited) -> None:
 def test_a_fixed_bug_that_changes_few_values_is_compatible(edited) -> None:
     edited.replace(
         "models/intermediate/int_customer_products.sql",
-        ("last_bought_on > as_of - 90", "last_bought_on > as_of - 89"),
+        ("set recent = 90", "set recent = 89"),
     )
     model = only(edited.impact())
     [column] = model.tables[0].columns

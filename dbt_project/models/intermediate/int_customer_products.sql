@@ -1,20 +1,26 @@
 {{ config(materialized='ephemeral') }}
 
+{%- set recent = 90 %}
+
 -- Counted from the days on which a count changes: rows of each product on each day would be a hundred times as many.
 with bought as {{ known_spans(ref('int_customer_product_days'), 'ordered_on', 180) }},
 
--- The first 90 days of a purchase and the next 90, as two spans.
+-- The days on which a purchase is recent and the later ones, as two spans.
 halves as (
 
-    select * replace (least(as_of_to, ordered_on + 90) as as_of_to)
+    select
+        * replace (least(as_of_to, ordered_on + {{ recent }}) as as_of_to),
+        ordered_on as recently_on
     from bought
-    where as_of_from < ordered_on + 90
+    where as_of_from < ordered_on + {{ recent }}
 
     union all
 
-    select * replace (greatest(as_of_from, ordered_on + 90) as as_of_from)
+    select
+        * replace (greatest(as_of_from, ordered_on + {{ recent }}) as as_of_from),
+        null as recently_on
     from bought
-    where as_of_to > ordered_on + 90
+    where as_of_to > ordered_on + {{ recent }}
 
 ),
 
@@ -26,8 +32,8 @@ products as (
         customer_id,
         as_of_from,
         as_of_to,
-        (max(ordered_on) > as_of_from - 90)::integer as in_90_days,
-        (min(ordered_on) < max(ordered_on))::integer as again
+        (max(recently_on) is not null)::integer as is_recent,
+        (min(ordered_on) < max(ordered_on))::integer as is_again
     from aligned
     group by customer_id, stock_code, as_of_from, as_of_to
 
@@ -39,8 +45,8 @@ changes as (
         customer_id,
         unnest([as_of_from, as_of_to]) as day,
         unnest([1, -1]) as change,
-        in_90_days,
-        again
+        is_recent,
+        is_again
     from products
 
 ),
@@ -52,8 +58,8 @@ counts as (
         day as as_of_from,
         lead(day) over by_day as as_of_to,
         sum(sum(change)) over by_day as products_180d,
-        sum(sum(change * in_90_days)) over by_day as products_90d,
-        sum(sum(change * again)) over by_day as products_again
+        sum(sum(change * is_recent)) over by_day as products_90d,
+        sum(sum(change * is_again)) over by_day as products_again
     from changes
     group by customer_id, day
     window by_day as (partition by customer_id order by day)
