@@ -9,7 +9,7 @@ with customers as (
         bool_or(age >= 14 and age < 14 + {{ var('active_days') }}) as was_active_14_days_ago,
         bool_or(age >= 14 and age < 28) as bought_14_days_before
     from {{ ref('int_customer_history') }}
-    where orders > 0 and age < 14 + {{ [14, var('active_days')] | max }}
+    where orders > 0 and age < 14 + {{ [14, var('active_days') | int] | max }}
     group by as_of, customer_id
 
 ),
