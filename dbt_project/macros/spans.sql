@@ -26,6 +26,7 @@ common, so what is grouped by key and span is right on each of its days. A subqu
   keys  names of its columns
 -#}
 {% macro aligned_spans(rows, keys) -%}
+{%- if days_of(requested_range()) | length == 1 -%}{{ return('(select * from ' ~ rows ~ ')') }}{%- endif -%}
 {%- set key = keys | join(', ') -%}
 (
     select
