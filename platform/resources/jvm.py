@@ -31,7 +31,11 @@ def jvm_for_now() -> Iterator[None]:
 
 
 def end(started: Any) -> None:
-    """End the JVM, which does with its standard input, and let PySpark forget it."""
+    """Let PySpark forget the JVM, then end it, which it does with its standard input.
+
+    In the other order the thread that hears its accumulators would print a traceback.
+    """
+    forget()
     started.shutdown()
     started.proc.stdin.close()
     try:
@@ -39,7 +43,6 @@ def end(started: Any) -> None:
     except TimeoutExpired:
         started.proc.kill()
         started.proc.wait()
-    forget()
 
 
 def forget() -> None:

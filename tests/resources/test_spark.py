@@ -121,3 +121,23 @@ def test_a_jvm_ends_with_the_block_that_has_started_it(tmp_path) -> None:
     command = [sys.executable, "-c", ENDED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ['"the block\'s own"']), done
+
+
+QUIET = """
+import sys
+from pathlib import Path
+from resources.jvm import jvm_for_now
+from resources.settings import Settings
+from resources.spark import spark_resource
+
+with jvm_for_now():
+    session = spark_resource(Settings(home=Path(sys.argv[1]))).spark_session
+    assert session.range(3).mapInArrow(lambda batches: batches, "id long").count() == 3
+"""
+
+
+def test_a_jvm_ends_without_a_traceback_after_work_in_python(tmp_path) -> None:
+    """Its accumulators are heard by a thread of this process, which must not outlive it."""
+    command = [sys.executable, "-c", QUIET, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
