@@ -15,8 +15,6 @@ from ml.schema import Schema
 from resources.lake import Lake, quoted
 from turns import take_turn
 
-SKETCHES = "sketches"  # `ml.sketches`: what `lifecycle.sketches` keeps of days
-
 
 def features(
     lake: Lake, model: MlModel, days: Sequence[date], snapshot: int | None = None
@@ -122,24 +120,6 @@ def put_days(
     connection.execute(
         f"delete from {name} where {quoted(time)} in (select unnest(?))", [list(days)]
     )
-    forget_sketches(connection, table, days)
     connection.register("new_rows", rows)
     connection.execute(f"insert into {name} by name select * from new_rows")
     connection.unregister("new_rows")
-
-
-def forget_sketches(
-    connection: duckdb.DuckDBPyConnection, table: str, days: Sequence[date]
-) -> None:
-    """Drop the sketches of rows that are about to be others, in the same transaction."""
-    known = connection.execute(
-        """select 1 from information_schema.tables
-        where table_catalog = 'lake' and table_schema = 'ml' and table_name = ?""",
-        [SKETCHES],
-    ).fetchone()
-    if known:
-        connection.execute(
-            f"""delete from {quoted("ml", SKETCHES)}
-            where table_name = ? and day in (select unnest(?))""",
-            [table, list(days)],
-        )

@@ -6,7 +6,7 @@ promotions, champions, incidents, acceptances, alerts, locks, keys.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -132,12 +132,16 @@ def reign_on(lake: Lake, model: str, day: date) -> dict[str, Any] | None:
 
     What is decided as of day D uses what is known at the end of D, so it is live from D + 1.
     """
-    found = lake.rows(
-        """select * from ledger.champions where model = ? and as_of < ?
-        order by as_of desc, written_at desc limit 1""",
-        [model, day],
+    return reigns_on(lake, model, [day]).get(day)
+
+
+def reigns_on(lake: Lake, model: str, days: Iterable[date]) -> dict[date, dict[str, Any]]:
+    """Return the row of `reign_on` of each of the `days` that has one, by one question for all."""
+    rows = lake.rows(
+        "select * from ledger.champions where model = ? order by as_of, written_at", [model]
     )
-    return found[0] if found else None
+    older = {day: [row for row in rows if row["as_of"] < day] for day in days}
+    return {day: found[-1] for day, found in older.items() if found}
 
 
 def live_from(reign: dict[str, Any]) -> date:

@@ -28,6 +28,10 @@ def test_every_day_keeps_its_own_champion_and_a_rejection_changes_none(lake) -> 
     promote(lake, DAY + timedelta(days=14), 5)
     days = [DAY + timedelta(days=n) for n in (1, 8, 14, 15)]
     assert [ledger.champion_on(lake, MODEL, day) for day in days] == [2, 2, 2, 5]
+    reigns = ledger.reigns_on(lake, MODEL, [DAY, *days])
+    assert {day: reign["version"] for day, reign in reigns.items()} == dict(
+        zip(days, (2, 2, 2, 5), strict=True)
+    )
 
 
 def test_a_verdict_has_its_reasons_and_checks(lake) -> None:

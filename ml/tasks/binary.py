@@ -120,7 +120,7 @@ class Binary(OneNumber):
     def linear(self, inverse_ridge: float) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        return LogisticRegression(C=inverse_ridge, max_iter=500)
+        return LogisticRegression(C=inverse_ridge, solver="newton-cholesky")
 
     def linear_predictions(self, model: Any, matrix: Any) -> Floats:
         return model.predict_proba(matrix)[:, 1].astype(np.float64)

@@ -6,10 +6,11 @@ import duckdb
 from pydantic import BaseModel, Field
 
 from declaration import MlModel
-from examples import SKETCHES, exists
+from examples import exists
 from lifecycle.feature_versions import beside, kept
 from lifecycle.live import live_versions
 from lifecycle.own_features import BESIDE
+from lifecycle.sketches import SKETCHES
 from lifecycle.tested import MADE_BY
 from resources.lake import Lake, quoted
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from declaration import MlModel
 from examples import put_days
-from lifecycle import store
+from lifecycle import sketches, store
 from ml.task import Floats
 from resources.lake import Lake, quoted
 
@@ -52,6 +52,7 @@ def keep(
         for name, parts, described in tables:
             rows = pa.concat_tables(parts) if parts else empty
             put_days(connection, name, days, rows, time, described)
+        sketches.forget(connection, sketches.of_predictions(model), days)
 
     lake.transact(write)
 

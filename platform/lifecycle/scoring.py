@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from declaration import MlModel
-from ledger import reign_on
+from ledger import reigns_on
 from lifecycle.predictions import Part, keep
 from lifecycle.scored import score, unusable
 from lifecycle.tested import checksums_of, untested, without
@@ -42,7 +42,7 @@ def predict(lake: Lake, registry: Registry, model: MlModel, days: Sequence[date]
     have not passed their tests or do not fit the version, and days of which any prediction is not
     finite. What a shadow cannot do stops nothing.
     """
-    reigns = {day: found for day in days if (found := reign_on(lake, model.name, day))}
+    reigns = reigns_on(lake, model.name, days)
     code = checksums_of(lake, model.features.table, list(reigns))
     missing = dict.fromkeys(reigns, f"{model.features.table} has not been built")
     unfit = missing | untested(lake, [model.features.table], list(reigns))

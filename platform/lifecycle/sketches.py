@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from commit_points import reached
 from declaration import MlModel
-from examples import SKETCHES
 from lifecycle import store
 from ml.sketch import DAILY, ColumnSketch, has_distribution, sketch_table
 from resources.lake import Lake, quoted
+from resources.whole import whole
 from turns import take_turn
 
+SKETCHES = "sketches"  # of schema ml
 COLUMNS = """table_name varchar, day date, column_name varchar, kind varchar, n bigint,
     nulls bigint, infinite bigint, low double, high double, points double[], levels varchar[],
     counts bigint[], checksum varchar, written_at timestamp"""
@@ -71,6 +72,19 @@ def of_days(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Tabl
     return dict(sorted(found.items()))
 
 
+def forget(connection: duckdb.DuckDBPyConnection, source: Source, days: Sequence[date]) -> None:
+    """Drop the sketches of rows that are replaced, inside the caller's transaction.
+
+    Of features and labels nobody needs to: their partitions say when they were built.
+    """
+    name = quoted("ml", SKETCHES)
+    connection.execute(f"create table if not exists {name} ({COLUMNS})")
+    connection.execute(
+        f"delete from {name} where table_name = ? and day in (select unnest(?))",
+        [source.table, list(days)],
+    )
+
+
 def split_by_day(rows: pa.Table, time: str) -> Iterator[tuple[date, pa.Table]]:
     """Split rows, which are in the order of time, into days."""
     encoded = pa.compute.run_end_encode(rows[time].combine_chunks().cast(pa.date32()))
@@ -110,7 +124,6 @@ def _make(lake: Lake, source: Source, days: Sequence[date]) -> dict[date, Table]
     """Sketch rows and keep that, in one transaction that no writer of these rows may overlap."""
 
     def make(connection: duckdb.DuckDBPyConnection) -> dict[date, Table]:
-        connection.execute(f"create table if not exists {quoted('ml', SKETCHES)} ({COLUMNS})")
         take_turn(connection, f"ml.{source.table}")
         time = quoted(source.time)
         rows = connection.execute(
@@ -132,12 +145,12 @@ def _replace(
     days: Sequence[date],
     made: Mapping[date, Table],
 ) -> None:
-    key = [source.table, list(days)]
-    found = connection.execute(
-        """select day, checksum, written_at from ledger.partitions
-        where table_name = ? and day in (select unnest(?))""",
-        key,
-    ).fetchall()
+    with whole(connection):
+        found = connection.execute(
+            """select day, checksum, written_at from ledger.partitions
+            where table_name = ? and day in (select unnest(?))""",
+            [source.table, list(days)],
+        ).fetchall()
     stamps = {day: (checksum, written) for day, checksum, written in found}
     rows = [
         {
@@ -149,9 +162,7 @@ def _replace(
         for name, column in table.items()
     ]
     name = quoted("ml", SKETCHES)
-    connection.execute(
-        f"delete from {name} where table_name = ? and day in (select unnest(?))", key
-    )
+    forget(connection, source, days)
     if not rows:
         return
     connection.register("new_sketches", pa.Table.from_pylist(rows, schema=_schema()))

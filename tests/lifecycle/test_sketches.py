@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 import ledger
-from examples import features, replace_days
+from examples import features
 from lifecycle import sketches
+from lifecycle.predictions import Part, keep
 from ml.merging import merge
 from ml.sketch import DAILY, ColumnSketch, sketch
 
@@ -53,9 +54,8 @@ def test_predictions_that_are_replaced_are_sketched_again(fresh) -> None:
 
     def predict(value: float) -> ColumnSketch:
         rows = {"customer_id": ["a"], "as_of": [fresh.start], "prediction": [value], "version": [1]}
-        columns = "customer_id varchar, as_of date, prediction double, version integer"
-        table = pa.table(rows)
-        replace_days(fresh.lake, source.table, [fresh.start], table, "as_of", columns)
+        part = Part(pa.table(rows), notes=[], skipped={})
+        keep(fresh.lake, fresh.model, [fresh.start], [part], [])
         return sketches.of_days(fresh.lake, source, [fresh.start])[fresh.start]["prediction"]
 
     assert predict(0.25).points == (0.25,)

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from ml import baselines
 from ml.baselines import fit_baselines
@@ -14,7 +15,7 @@ from ml.recipes import Recipe
 from ml.schema import Schema
 from ml.splits import Windows, alarm, normal
 from ml.tabular import TrainConfig
-from ml.task import BINARY
+from ml.task import BINARY, Task, task_of
 
 CONFIG = TrainConfig(threads=1)
 WINDOWS = Windows(horizon_days=5, test_days=5)
@@ -67,3 +68,16 @@ def test_rows_are_predicted_in_parts_as_they_are_together(
     monkeypatch.setattr(baselines, "ROWS", 7)
     for name, model in fitted.items():
         np.testing.assert_allclose(model.predict(parts.test), whole[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("task", [BINARY, task_of("multiclass", ("a", "b", "c"))])
+def test_the_logistic_regression_has_the_least_loss_that_its_ridge_allows(task: Task) -> None:
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(500, 3)).astype(np.float32)
+    columns = np.hstack([columns, columns[:, :1], np.zeros((500, 1), np.float32)])
+    labels = (columns[:, 0] + rng.normal(size=500) > 0) + (columns[:, 1] > 1) * (task != BINARY)
+    weights = np.linspace(0.5, 1.5, 500)
+    exact = LogisticRegression(C=0.1, tol=1e-10, max_iter=5000).fit(columns, labels, weights)
+    found = task.linear(0.1).fit(columns, labels, weights)
+    expected = task.linear_predictions(exact, columns)
+    np.testing.assert_allclose(task.linear_predictions(found, columns), expected, atol=1e-4)
