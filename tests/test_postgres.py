@@ -16,7 +16,8 @@ from ml.schema import Schema
 from ml.tabular import TrainConfig
 from ml.training import fit
 from resources.connections import served
-from resources.registry import Registry, point_mlflow_at, registry_of
+from resources.mlflow_versions import point_mlflow_at
+from resources.registry import Registry, registry_of
 from resources.settings import Settings, settings
 
 

@@ -19,7 +19,8 @@ from ml.progress import shown
 from ml.schema import Floats, Schema
 from ml.tabular import TrainConfig
 from resources.lake import Lake
-from resources.registry import ESTIMATOR, Registry, Version
+from resources.mlflow_versions import ESTIMATOR
+from resources.registry import Registry, Version
 
 DOCUMENT = "training_set.json"  # of every version's MLflow run
 IDENTITY = ("kind", "as_of", "training_set", "recipe")  # tags that two versions never share

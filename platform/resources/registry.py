@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
 from socket import gethostname
@@ -18,24 +18,21 @@ from dagster import ConfigurableResource
 from pydantic import PrivateAttr
 
 from commit_points import reached
-from errors import LostVersionError, RegistryError
-from ml.own_estimator import BUILT_IN
+from errors import RegistryError
+from resources import mlflow_versions
 from resources.connections import served
 from resources.mlflow_database import make_database
+from resources.mlflow_signature import example_of, signature_of
+from resources.mlflow_versions import ESTIMATOR, FIRST_ESTIMATOR, answering, point_mlflow_at
 from resources.run_tracker import RunTracker
 from resources.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
     from ml.estimators import Fitted
-    from ml.schema import Schema
 
 CHAMPION = "champion"
-ESTIMATOR, FIRST_ESTIMATOR = "estimator", "tabular"  # tag; what versions without one were made by
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 HOST, PROCESS = "leeway.host", "leeway.process"
 REQUIREMENTS = ("torch", "tabm", "numpy", "pyarrow", "pandas", "mlflow")
 SERVED = Path(__file__).with_name("served_model.py")
@@ -158,8 +155,7 @@ class Registry(ConfigurableResource):
 
     def tags(self, model: str, version: int) -> Mapping[str, str]:
         """Return what a registered version says of itself; raises LostVersionError without one."""
-        with asked_for(self.uri, model, version):
-            return self.client.get_model_version(model, str(version)).tags
+        return mlflow_versions.tags_of(self.uri, model, version)
 
     def load(self, model: str, version: int, declared: tuple[str, ...] = ()) -> "Fitted":
         """Return a registered version's fitted model.
@@ -167,15 +163,15 @@ class Registry(ConfigurableResource):
         declared: estimators of the user's own that may be imported (`Train.declared`). Raises
         RegistryError for a version of another one, LostVersionError without the version's files.
         """
-        return load(self.uri, model, version, declared)
+        return mlflow_versions.load(self.uri, model, version, declared)
 
     def estimator_of(self, model: str, version: int, declared: tuple[str, ...] = ()) -> str:
         """Return the estimator that a version is loaded by; raises RegistryError as `load` does."""
-        return estimator_of(self.uri, model, version, declared)
+        return mlflow_versions.estimator_of(self.uri, model, version, declared)
 
     def download(self, model: str, version: int, place: Path) -> Path:
         """Bring a version's artifact to `place` and return its folder."""
-        return download(self.uri, model, version, place)
+        return mlflow_versions.download(self.uri, model, version, place)
 
     def document(self, run_id: str, name: str, content: str) -> str:
         """Keep a text (HTML, JSON) with a run and return where people open it."""
@@ -236,113 +232,6 @@ class Registry(ConfigurableResource):
         for run in self.client.search_runs([experiment], mine):
             if not is_alive(int(run.data.tags[PROCESS])):
                 self.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def signature_of(columns: "Schema") -> "ModelSignature":
-    """Return raw feature columns, any of which may be null, to predictions of the task."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec
-    from mlflow.types import Schema as Columns
-
-    numbers = [ColSpec("double", name, required=False) for name in columns.numeric]
-    texts = [ColSpec("string", name, required=False) for name in columns.categorical]
-    names = columns.target.columns
-    predictions = [ColSpec("double", name if len(names) > 1 else None) for name in names]
-    return ModelSignature(Columns([*numbers, *texts]), Columns([*predictions]))
-
-
-def example_of(columns: "Schema") -> "pd.DataFrame":
-    """Return a row that shows what to send: a made-up one, nobody's features are shown."""
-    import pandas as pd
-
-    numbers = {name: [0.0] for name in columns.numeric}
-    return pd.DataFrame({**numbers, **{name: ["a"] for name in columns.categorical}})
-
-
-@lru_cache(maxsize=8)
-def load(uri: str, model: str, version: int, declared: tuple[str, ...]) -> "Fitted":
-    """Load a version once per process; a registered version never changes."""
-    from ml.estimators import estimator
-
-    made_by = estimator(estimator_of(uri, model, version, declared))
-    with tempfile.TemporaryDirectory() as place:
-        return made_by.load(download(uri, model, version, Path(place)))
-
-
-def estimator_of(uri: str, model: str, version: int, declared: tuple[str, ...]) -> str:
-    """Return what a version says it was made by, if that may be imported."""
-    import mlflow
-
-    point_mlflow_at(uri)
-    with asked_for(uri, model, version):
-        tags = mlflow.MlflowClient(uri, uri).get_model_version(model, str(version)).tags
-    name = tags.get(ESTIMATOR, FIRST_ESTIMATOR)
-    if name not in (*BUILT_IN, *declared):
-        raise RegistryError(
-            f"{model} version {version} was made by estimator {name!r}, which its exposure does "
-            "not declare: name it under train.earlier_estimators as long as the version may be live"
-        )
-    return name
-
-
-def download(uri: str, model: str, version: int, place: Path) -> Path:
-    """Bring a version's artifact to `place` and return the folder that was saved."""
-    import mlflow
-
-    point_mlflow_at(uri)
-    name = f"models:/{model}/{version}"
-    with asked_for(uri, model, version):
-        path = mlflow.artifacts.download_artifacts(name, dst_path=str(place))
-    folders = [entry for entry in Path(path).glob("artifacts/*") if entry.is_dir()]
-    if not folders:
-        raise LostVersionError(
-            f"{model} version {version} has no files at {uri}: restore them from a backup of MLflow"
-        )
-    return folders[0]
-
-
-def point_mlflow_at(uri: str) -> None:
-    """Point MLflow's own functions at a server, for runs and for versions.
-
-    For versions MLflow would ask the process's Spark where they are, and fail where that has ended.
-    """
-    import mlflow
-
-    for name, value in PATIENCE.items():
-        os.environ.setdefault(name, value)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-
-
-@contextmanager
-def answering(uri: str, what: str) -> Iterator[None]:
-    """Turn what MLflow raises into what it has interrupted and what happens next."""
-    from mlflow import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        raise RegistryError(
-            f"MLflow at {uri} failed in the middle of {what}: {str(error)[:300]}\n"
-            "See to it; the next attempt does this again from its start"
-        ) from None  # its words are in the message; a run shows the first cause's alone
-
-
-@contextmanager
-def asked_for(uri: str, model: str, version: int) -> Iterator[None]:
-    """Tell of a version that MLflow has lost, and of an MLflow that does not answer."""
-    from mlflow import MlflowException
-
-    with answering(uri, f"{model} version {version}"):
-        try:
-            yield
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise LostVersionError(
-                f"MLflow at {uri} has no {model} version {version} ({str(error)[:300]}): restore "
-                "it from a backup of MLflow"
-            ) from None
 
 
 def is_alive(process: int) -> bool:

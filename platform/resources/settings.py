@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from datetime import date
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -19,6 +20,10 @@ from resources.folders import made_once, refuse_inside
 
 logger = logging.getLogger("leeway")
 CHECKOUT = Path(__file__).resolve().parents[2]
+BESIDE = {  # variables with the prefix that are read elsewhere: by dbt, a bench, fault injection
+    "LEEWAY_DEV_SCHEMA", "LEEWAY_PROCESS", "LEEWAY_EVENT_TIME_START", "LEEWAY_EVENT_TIME_END",
+    "LEEWAY_REAL_DATA", "LEEWAY_EXIT_AT",
+}  # fmt: skip
 POSTGRES_STORAGE = "storage: {{postgres: {{postgres_url: {url}}}}}\n"
 
 # How often PyTorch's threads look for work before they sleep. By default that takes milliseconds:
@@ -130,11 +135,22 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """Return the settings of this process, with `home` made and ready for Dagster and the lake."""
     loaded = Settings()
+    warn_of_unknown()
     loaded.dagster_home.mkdir(parents=True, exist_ok=True)
     write_instance(loaded)
     (loaded.home / "lake" / "data").mkdir(parents=True, exist_ok=True)
     os.environ.update(loaded.environment)
     return loaded
+
+
+def warn_of_unknown() -> None:
+    """Warn of variables that look like settings and are none: a mistyped one sets nothing."""
+    fields = Settings.model_fields.keys() - {"dbt_project_dir"}
+    known = {"DBT_PROJECT_DIR", *BESIDE, *(f"LEEWAY_{field.upper()}" for field in fields)}
+    for name in sorted(os.environ):
+        if name.startswith("LEEWAY_") and name not in known:
+            meant = "".join(f": is {like} meant?" for like in get_close_matches(name, known, n=1))
+            logger.warning("%s is no setting, and ignored%s", name, meant)
 
 
 def write_instance(loaded: Settings) -> None:

@@ -24,7 +24,8 @@ from impact.run import impact
 from lifecycle import candidate, champions, training_set
 from resources.dbt import DBT, install_extensions, manifest
 from resources.lake import Lake, lake_of
-from resources.registry import point_mlflow_at, registry_of
+from resources.mlflow_versions import point_mlflow_at
+from resources.registry import registry_of
 from resources.settings import CHECKOUT, Settings, settings
 from simulation.run import simulate
 from simulation.shop import Shop

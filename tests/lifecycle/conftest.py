@@ -28,7 +28,8 @@ from lifecycle import (
     training_set,
 )
 from resources.lake import Lake
-from resources.registry import Registry, point_mlflow_at, registry_of
+from resources.mlflow_versions import point_mlflow_at
+from resources.registry import Registry, registry_of
 from resources.settings import Settings
 
 START, FLIP, LAST = date(2024, 1, 1), date(2024, 4, 15), date(2024, 5, 20)

@@ -22,7 +22,7 @@ from lifecycle.rows_again import read_again
 from ml.reproduction import TOLERANCE, Outcome, Reproduction
 from ml.tabular import TabularModel
 from resources.lake import attached
-from resources.registry import load
+from resources.mlflow_versions import load
 from resources.settings import settings
 
 LOST = date(2024, 2, 19)  # a day of training whose features lie in a file of their own

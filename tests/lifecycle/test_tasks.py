@@ -39,7 +39,8 @@ from lifecycle.reproduce import reproduce
 from ml.reproduction import Outcome
 from resources.dbt import DBT, dbt_project
 from resources.lake import Lake, lake_of
-from resources.registry import Registry, point_mlflow_at
+from resources.mlflow_versions import point_mlflow_at
+from resources.registry import Registry
 from resources.settings import Settings
 
 PROJECT = Path(__file__).parents[1] / "projects" / "orders"

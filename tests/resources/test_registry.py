@@ -16,7 +16,8 @@ from ml.schema import Schema
 from ml.tabular import TabularModel, TrainConfig
 from ml.tracker import Tracker
 from ml.training import fit
-from resources.registry import HOST, PROCESS, Registry, point_mlflow_at, registry_of
+from resources.mlflow_versions import point_mlflow_at
+from resources.registry import HOST, PROCESS, Registry, registry_of
 from resources.settings import Settings
 
 ROWS, MODEL = 600, "repeat_purchase"

@@ -56,6 +56,29 @@ def test_the_settings_of_a_process_make_home_ready(home: Path) -> None:
     assert os.environ["DAGSTER_HOME"] == str(home / "dagster")
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LEEWAY_SPARK_MASTER", "LEEWAY_SPARK"),
+        ("LEEWAY_LAKE_CATALOGUE", "LEEWAY_LAKE_CATALOG"),
+        ("LEEWAY_DBT_PROJECT_DIR", "DBT_PROJECT_DIR"),
+    ],
+)
+def test_a_mistyped_setting_is_told_with_the_one_that_is_meant(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+    settings()
+    assert f"{name} is no setting, and ignored: is {meant} meant?" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_variables_that_others_read_are_known(home: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("LEEWAY_DEV_SCHEMA", "dev_ann")
+    settings()
+    assert "no setting" not in caplog.text
+
+
 def test_a_key_is_made_once_for_the_owner_only(tmp_path: Path, caplog) -> None:
     loaded = Settings(home=tmp_path)
     with caplog.at_level(logging.WARNING, logger="leeway"):
