@@ -12,7 +12,7 @@ import pyarrow as pa
 from declaration import MlModel
 from errors import NoEvidenceError
 from ml.schema import Schema
-from resources.lake import Lake, quoted
+from resources.lake import Lake, listed, quoted
 from turns import take_turn
 
 
@@ -22,9 +22,9 @@ def features(
     """Return the features of `days`, one row per entity and day, at a snapshot of the lake."""
     table = quoted(model.features_schema, model.features.table)
     time, entity = quoted(model.time), quoted(model.entity)
-    query = f"""select * from {table} where {time} in (select unnest(?))
+    query = f"""select * from {table} where {time} in {listed(days)}
     order by {time}, {entity}::varchar"""
-    return lake.read(query, [list(days)], snapshot)
+    return lake.read(query, list(days), snapshot)
 
 
 def labelled(
@@ -39,9 +39,9 @@ def labelled(
         f"""select f.*, l.{quoted(model.label.column)}
         from {quoted(model.features_schema, model.features.table)} as f
         join {quoted(model.label_schema, model.label.table)} as l using ({entity}, {time})
-        where f.{time} in (select unnest(?)) and l.{time} in (select unnest(?))
+        where f.{time} in {listed(days)} and l.{time} in {listed(days)}
         order by f.{time}, f.{entity}::varchar""",
-        [list(days), list(days)],
+        [*days, *days],
         snapshot,
     )
     if not rows.num_rows:
@@ -79,8 +79,8 @@ def label_keys(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
             {model.time: pa.array([], pa.date32()), model.entity: pa.array([], "string")}
         )
     table = quoted(model.label_schema, model.label.table)
-    query = f"select {time}, {entity} from {table} where {time} in (select unnest(?))"
-    return lake.read(query, [list(days)])
+    query = f"select {time}, {entity} from {table} where {time} in {listed(days)}"
+    return lake.read(query, list(days))
 
 
 def exists(lake: Lake, schema: str, table: str) -> bool:

@@ -9,7 +9,7 @@ import duckdb
 from declaration import MlModel
 from errors import NoEvidenceError
 from lifecycle.taint import spans
-from resources.lake import Lake, quoted
+from resources.lake import Lake, listed, quoted
 
 Lost = dict[str, list[date]]  # days by table
 
@@ -61,8 +61,8 @@ def empty(lake: Lake, model: MlModel, days: Sequence[date], snapshot: int) -> Lo
     time = quoted(model.time)
     lost: Lost = {}
     for table, name in tables_of(model).items():
-        query = f"select distinct {time} as day from {name} where {time} in (select unnest(?))"
-        found = set(lake.read(query, [list(days)], snapshot)["day"].to_pylist())
+        query = f"select distinct {time} as day from {name} where {time} in {listed(days)}"
+        found = set(lake.read(query, list(days), snapshot)["day"].to_pylist())
         lost[table] = [day for day in days if day not in found]
     some = {table: gone for table, gone in lost.items() if gone}
     return some or {table: list(days) for table in lost}

@@ -17,7 +17,7 @@ from examples import exists
 from lifecycle import sketches
 from lifecycle.feature_versions import FeatureVersion, kept
 from lifecycle.tested import checksums_of
-from resources.lake import Lake, quoted
+from resources.lake import Lake, listed, quoted
 from turns import take_turn
 
 BESIDE = "beside"  # status of a side table's days: they count for no candidate
@@ -44,11 +44,11 @@ class OwnFeatures:
         by_table = self._by_table()
         parts = [
             f"""select {columns} from {quoted(model.features_schema, table)}
-            where {time} in (select unnest(?))"""
-            for table in by_table
+            where {time} in {listed(days)}"""
+            for table, days in by_table.items()
         ]
         query = f"from ({' union all '.join(parts)}) order by {time}, {entity}::varchar"
-        return lake.read(query, list(by_table.values()))
+        return lake.read(query, [day for days in by_table.values() for day in days])
 
     def sketches(self, lake: Lake) -> dict[date, sketches.Table]:
         """Return the sketches of those days that have rows."""

@@ -1,7 +1,7 @@
 """The lake: DuckLake behind one file. A commit is a transaction, a snapshot is a version."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -56,6 +56,15 @@ TRIES = 40
 def quoted(*parts: str) -> str:
     """Return an SQL identifier with every part quoted, e.g. `"raw"."order_lines"`."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def listed(values: Sequence[object]) -> str:
+    """Return `(?, ?)`, a parameter for each value, to go after `in`; of no value nothing is in it.
+
+    Files that hold none of a list's values are skipped. Of `(select unnest(?))` DuckLake (of duckdb
+    1.5.5) knows the least and the greatest: one day a week of a year would read all its days.
+    """
+    return f"({', '.join('?' * len(values)) or 'null'})"
 
 
 def stored_type(data_type: str) -> str:

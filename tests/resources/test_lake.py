@@ -10,10 +10,11 @@ import pytest
 import ledger
 from errors import SetupError
 from resources.answers import steady
-from resources.lake import Lake, attach, is_lock, lake_of, literal, quoted
+from resources.lake import Lake, attach, is_lock, lake_of, listed, literal, quoted
 from resources.settings import Settings
 
 ALERT = {"day": date(2024, 1, 1), "kind": "held", "subject": "order_lines", "message": "why"}
+DAYS = [date(2024, 1, day) for day in range(1, 6)]
 
 
 def count(lake: Lake) -> int:
@@ -24,6 +25,20 @@ def test_a_committed_transaction_is_seen_by_another_process_s_connection(lake: L
     lake.transact(lambda connection: ledger.insert(connection, "alerts", ALERT))
     other = attach(lake.catalog, lake.data, threads=1)
     assert other.execute("select count(*) from lake.ledger.alerts").fetchall() == [(1,)]
+
+
+def test_files_between_the_days_of_a_list_are_not_read(lake: Lake) -> None:
+    lake.transact(lambda connection: connection.execute("create table ml.t (day date, n integer)"))
+    rows = "insert into ml.t select ?, range from range(100)"
+    for day in DAYS:
+        lake.transact(lambda connection, day=day: connection.execute(rows, [day]))
+    asked = [DAYS[0], DAYS[-1]]
+    query = f"select * from ml.t where day in {listed(asked)}"
+    assert {row["day"] for row in lake.rows(query, asked)} == set(asked)
+    with lake.connect() as connection:
+        ((_, plan),) = connection.execute(f"explain analyze {query}", asked).fetchall()
+    assert "Total Files Read: 2" in plan
+    assert lake.rows(f"select * from ml.t where day in {listed([])}") == []
 
 
 def test_a_steady_step_sees_its_own_writes_and_no_others(lake: Lake) -> None:
