@@ -6,7 +6,7 @@ with source as (
 
 deliveries as (
 
-    select * from {{ source('ledger', 'deliveries') }}
+    select * from {{ whole_of(source('ledger', 'deliveries')) }}
     where table_name = '{{ source("shop", "order_lines").identifier }}' and status <> 'held'
 
 ),
