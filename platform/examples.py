@@ -83,13 +83,13 @@ def label_keys(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
     return lake.read(query, list(days))
 
 
-def exists(lake: Lake, schema: str, table: str) -> bool:
-    """Return whether a table has been made.
+def exists(lake: Lake, schema: str, table: str, snapshot: int | None = None) -> bool:
+    """Return whether a table has been made, at a snapshot of the lake.
 
     Naming it costs half of what a search of `information_schema` does, which reads every table.
     """
     try:
-        lake.read(f"select 1 from {quoted(schema, table)} limit 0")
+        lake.read(f"select 1 from {quoted(schema, table)} limit 0", snapshot=snapshot)
     except duckdb.CatalogException:
         return False
     return True

@@ -13,6 +13,7 @@ import duckdb
 import ledger
 from declaration import MlModel
 from errors import NoEvidenceError
+from examples import exists
 from resources.lake import Lake
 from turns import take_turn
 
@@ -51,9 +52,7 @@ def keep(
 
 def broken_days(lake: Lake, model: MlModel, snapshot: int | None = None) -> set[date]:
     """Return the days that were found broken and neither found sound since nor accepted."""
-    known = """select 1 from information_schema.tables
-    where table_catalog = 'lake' and table_schema = 'ledger' and table_name = 'incidents'"""
-    if snapshot is not None and not lake.read(known, snapshot=snapshot).num_rows:
+    if snapshot is not None and not exists(lake, "ledger", "incidents", snapshot):
         return set()  # a snapshot of an older version of the platform
     return _days(lake, model, f"not bool_or({ACCEPTED_NOW})", snapshot)
 
