@@ -54,8 +54,21 @@ def ranges(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[tuple[dat
 
     A span has every day in it: one that is not asked for is built, and would be built again, which
     ends what people have accepted of it. rows: delivered raw rows of a day. A span has at most
-    MOST_ROWS, unless one day alone has more: what features of a span take grows with them.
+    MOST_ROWS, unless one day alone has more: what features of a span take grows with them. What is
+    left is worked off with the span before where it is less than a tenth of one: the start of a run
+    would cost more than its rows.
     """
+    spans: list[list[date]] = []
+    for span in _full(days, rows):
+        if spans and span[0] - spans[-1][-1] == ONE_DAY and _is_little(span, rows):
+            spans[-1] += span
+        else:
+            spans.append(span)
+    return ((span[0], span[-1]) for span in spans)
+
+
+def _full(days: Sequence[date], rows: Mapping[date, int]) -> list[list[date]]:
+    """Cut `days` where a day is missing, and where a span has as much as it may."""
     spans: list[list[date]] = []
     count = 0
     for day in days:
@@ -65,7 +78,12 @@ def ranges(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[tuple[dat
             spans.append([])
             count = rows.get(day, 0)
         spans[-1].append(day)
-    return ((span[0], span[-1]) for span in spans)
+    return spans
+
+
+def _is_little(span: Sequence[date], rows: Mapping[date, int]) -> bool:
+    few = sum(rows.get(day, 0) for day in span) < MOST_ROWS / 10
+    return few and len(span) < MOST_DAYS / 10
 
 
 def model_steps(

@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 
+import pytest
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -35,13 +36,34 @@ def test_days_are_grouped_by_month_and_end_at_a_gap() -> None:
 
 def test_a_range_ends_where_its_rows_or_days_are_as_many_as_one_run_may_have() -> None:
     days = [DAY + timedelta(days=n) for n in range(5)]
-    rows = dict(zip(days, (MOST_ROWS // 2, MOST_ROWS // 2, 1, MOST_ROWS + 1, 5), strict=True))
+    half = MOST_ROWS // 2
+    rows = dict(zip(days, (half, half, half, MOST_ROWS + 1, half), strict=True))
     each = [(0, 1), (2, 2), (3, 3), (4, 4)]
     assert list(ranges(days, rows)) == [(days[a], days[b]) for a, b in each]
     assert list(ranges(days, {})) == [(days[0], days[-1])]
-    long = [DAY + timedelta(days=n) for n in range(MOST_DAYS + 1)]
-    assert list(ranges(long, {})) == [(long[0], long[-2]), (long[-1], long[-1])]
     assert list(ranges([], {})) == []
+    long = [DAY + timedelta(days=n) for n in range(MOST_DAYS * 2)]
+    assert list(ranges(long, {})) == [
+        (long[0], long[MOST_DAYS - 1]), (long[MOST_DAYS], long[-1])
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "days", "spans"),
+    [
+        (MOST_ROWS // 10 - 1, 1, 1),  # few rows: no start of a run is worth it
+        (MOST_ROWS // 10, 1, 2),
+        (0, MOST_DAYS // 10, 1),
+        (0, MOST_DAYS // 10 + 1, 2),
+    ],
+)
+def test_what_is_left_of_a_range_is_worked_off_with_it_where_it_is_little(
+    rows: int, days: int, spans: int
+) -> None:
+    asked = [DAY + timedelta(days=n) for n in range(MOST_DAYS + days)]
+    found = list(ranges(asked, {asked[0]: MOST_ROWS, asked[MOST_DAYS]: rows}))
+    assert len(found) == spans
+    assert (found[0][0], found[-1][1]) == (asked[0], asked[-1])
 
 
 def test_a_range_has_no_day_that_was_not_asked_for() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # who only reads a manifest does not load dbt
 
 logger = logging.getLogger("leeway")
 SOURCES = (".sql", ".yml", ".yaml", ".csv", ".md")
+PARSED = "partial_parse.msgpack"
 DBT = str(Path(sys.executable).with_name("leeway-dbt"))  # dbt that ends with its parent
 # The range that SQL is compiled for where it is to be asked for others: no data has these days.
 PLACEHOLDER = ("1000-01-02", "1000-01-04")
@@ -99,8 +101,19 @@ def compiled_manifest(settings: Settings) -> Mapping[str, Any]:
     """
     install_extensions(settings)
     folder = target_path(settings) / "compiled"
+    _give_parsed(target_path(settings), folder)
     found = fingerprint(settings.dbt_project_dir)
     return _made(settings, folder, ["compile", "--select", "resource_type:model"], found)
+
+
+def _give_parsed(source: Path, folder: Path) -> None:
+    """Let dbt compile to `folder` from its last parse: it reads again what has changed since.
+
+    https://docs.getdbt.com/reference/parsing#partial-parsing
+    """
+    if (source / PARSED).exists() and not (folder / PARSED).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / PARSED, folder)
 
 
 def _made(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from errors import SetupError
-from resources.dbt import DBT, dbt_project, dbt_resource, manifest, run_dbt
+from resources.dbt import DBT, compiled_manifest, dbt_project, dbt_resource, manifest, run_dbt
 from resources.settings import Settings
 
 PROJECT = """name: tiny
@@ -64,6 +64,20 @@ def test_two_processes_of_dbt_parse_a_project_once(tmp_path: Path, project: Path
     logged = (tmp_path / "target" / "dbt.log").read_text()
     assert logged.count("Unable to do partial parsing") == 1  # there was nothing yet
     assert "Unable to do partial parsing because saved manifest not found" in logged
+
+
+def test_sql_is_compiled_from_the_last_parse_and_what_has_changed_since(
+    tmp_path: Path, project: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home", dbt_project_dir=project)
+    (settings.home / "lake" / "data").mkdir(parents=True)
+    assert names(settings.home, project) == {"one"}
+    (project / "models" / "two.sql").write_text("select 1 + one as two from {{ ref('one') }}")
+    compiled = compiled_manifest(settings)["nodes"]
+    assert '"one"' in compiled["model.tiny.two"]["compiled_code"]
+    assert compiled["model.tiny.one"]["compiled_code"] == "select 1 as one"
+    logged = (settings.home / "dbt" / "tiny" / "compiled" / "dbt.log").read_text()
+    assert "Partial parsing enabled: 0 files deleted, 1 files added, 0 files changed" in logged
 
 
 def test_a_folder_without_a_project_is_refused_with_its_name(tmp_path: Path) -> None:
