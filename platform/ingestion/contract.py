@@ -19,7 +19,6 @@ UNSPLITTABLE = "line: cannot be split into the contract's fields"
 # Columns beside the contract's.
 OWN = (
     "_day",
-    "_delivery",
     "_file",
     "_line",
     "_reasons",

@@ -123,6 +123,11 @@ def create_all(lake: Lake, tables: Sequence[RawTable]) -> None:
     lake.transact(create)
 
 
+def day_folder(folder: str, kind: str, file: Landed) -> Path:
+    """Return where rows of a file are; kind: ACCEPTED or REJECTED."""
+    return Path(folder, kind, f"_day={file.day}", f"_delivery={file.delivery}")
+
+
 def remove_day(folder: str, day: date) -> None:
     """Remove what a pass has written for a day, which then publishes nothing of it."""
     for path in Path(folder).glob(f"*/_day={day}"):

@@ -194,7 +194,7 @@ def _read(
     lake, table, spark = loader.lake, loader.table, loader.session()
     with jvm_in_use():
         rows = read_rows(spark, table, files, loader.key, parent_keys(lake, table))
-        write_rows(rows, folder)
+        write_rows(rows, folder, files)
     found = profiled(folder, table, lake.threads)
     for file in files:
         if file.day in found and is_short(counted(file, found[file.day][0])):

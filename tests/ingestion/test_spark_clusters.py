@@ -17,6 +17,7 @@ import pyspark
 import pytest
 
 import ledger
+from ingestion import reading
 from ingestion.take_in import Loader, take_in
 from resources.lake import Lake
 from resources.settings import CHECKOUT
@@ -129,7 +130,10 @@ def rows_of(lake: Lake) -> dict[str, list[dict]]:
 @pytest.fixture(scope="module")
 def expected(spark, landing: Path, tables, tmp_path_factory) -> dict[str, list[dict]]:
     """What the threads of one process make of the files."""
-    folder = tmp_path_factory.mktemp("threads")
+    return taken_in(spark, landing, tables, tmp_path_factory.mktemp("threads"))
+
+
+def taken_in(spark, landing: Path, tables, folder: Path) -> dict[str, list[dict]]:
     (folder / "data").mkdir()
     lake = Lake(catalog=f"sqlite:{folder}/catalog.sqlite", data=f"{folder}/data/", threads=2)
     ledger.prepare(lake)
@@ -186,6 +190,13 @@ def test_the_files_have_rows_of_every_kind(expected) -> None:
         "raw.csv": 2001, "raw.json": 1, "raw.parquet": 3, "ledger": 9,
         "quarantine.csv": 5, "quarantine.json": 3, "quarantine.parquet": 1,
     }  # fmt: skip
+
+
+def test_many_tasks_make_the_same_rows_of_the_same_files(
+    spark, landing: Path, tables, expected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "TASK_ROWS", 1)
+    assert taken_in(spark, landing, tables, tmp_path) == expected
 
 
 @pytest.mark.slow
