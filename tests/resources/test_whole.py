@@ -1,5 +1,6 @@
 """The ledger is read whole: the same rows, without a search of files' column statistics."""
 
+import re
 from datetime import date, timedelta
 
 import duckdb
@@ -7,7 +8,8 @@ import pytest
 
 import ledger
 from resources.lake import Lake
-from resources.whole import only_ledger, whole
+from resources.settings import CHECKOUT
+from resources.whole import UNSAFE_OPTIMIZER, only_ledger, whole
 
 FIRST = date(2024, 1, 1)
 OF_DAY = "select message from ledger.alerts where subject = ? and day > ? order by message"
@@ -76,3 +78,15 @@ def test_an_error_in_a_transaction_is_told_as_it_is(lake: Lake) -> None:
     with lake.connect() as other:
         found = other.execute("select current_setting('disabled_optimizers')").fetchone()
     assert found == ("statistics_propagation",)
+
+
+@pytest.mark.parametrize(
+    ("path", "off"),
+    [
+        ("profiles.yml", [UNSAFE_OPTIMIZER]),
+        ("macros/read_whole.sql", [f"{UNSAFE_OPTIMIZER},filter_pushdown", UNSAFE_OPTIMIZER]),
+    ],
+)
+def test_dbt_turns_off_the_same_optimizer(path: str, off: list[str]) -> None:
+    text = (CHECKOUT / "dbt_project" / path).read_text()
+    assert re.findall(r"disabled_optimizers\W+([\w,]+)", text) == off
