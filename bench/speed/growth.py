@@ -4,7 +4,7 @@
 
 Three homes end on the same day of the same simulated shop. Their last day's features are built by
 the job that daily work runs: turn by turn, so that all share the machine's good and bad minutes,
-each time twice in a fresh process, whose first build warms up.
+each time thrice in a fresh process, whose first build warms up.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ BEGIN = date(2019, 1, 1)  # five years of days that are over
 LINES_A_YEAR = 50_000
 DAYS = {"half_a_year": YEAR // 2, "one_year": YEAR, "five_years": 5 * YEAR}
 QUICK_DAYS = {"half_a_year": 10, "one_year": 20, "five_years": 100}
-ROUNDS, BUILDS = 4, 3
+ROUNDS, BUILDS = 3, 4
 
 
 def main(quick: bool = False) -> None:
@@ -64,18 +64,23 @@ def made(folder: Path, kept: Mapping[str, int], last: date) -> dict[str, dict[st
 
 
 def figures(rounds: Sequence[Mapping[str, Cost]]) -> dict:
-    """What each home takes, and the two ratios that the goals are about."""
+    """What each home takes, and the two ratios that the goals are about.
+
+    Of the builds of one process the fastest counts, as other work of the machine only adds; times
+    are compared within a round.
+    """
+    fastest = [{name: min(cost.found) for name, cost in costs.items()} for costs in rounds]
+    peaks = {name: max(costs[name].peak for costs in rounds) for name in rounds[0]}
     found = {
-        name: {
-            "seconds": median(seconds for costs in rounds for seconds in costs[name].found),
-            "peak": max(costs[name].peak for costs in rounds),
-        }
-        for name in rounds[0]
+        name: {"seconds": median(each[name] for each in fastest), "peak": peak}
+        for name, peak in peaks.items()
     }
+    ratios = [each["five_years"] / each["one_year"] for each in fastest]
     return {
         **found,
-        "ratio_of_seconds": found["five_years"]["seconds"] / found["one_year"]["seconds"],
-        "ratio_of_peaks": found["five_years"]["peak"] / found["half_a_year"]["peak"],
+        "ratios_of_seconds": ratios,
+        "ratio_of_seconds": median(ratios),
+        "ratio_of_peaks": peaks["five_years"] / peaks["half_a_year"],
     }
 
 
