@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
 
@@ -70,14 +70,16 @@ def write_rows(rows: DataFrame, folder: str, landed: Sequence[Landed]) -> None:
     number = F.unix_date("_day") * 2 + F.col("_rejected").cast("int")
     rows = rows.withColumn(PART, number).drop("_rejected", "_day")
     rows.write.partitionBy(PART).parquet(folder)
-    for file in landed:
-        days = (file.day - EPOCH).days
-        for is_rejected, kind in enumerate((ACCEPTED, REJECTED)):
-            written = Path(folder, f"{PART}={days * 2 + is_rejected}")
-            if written.exists():
-                named_folder = day_folder(folder, kind, file)
-                named_folder.parent.mkdir(parents=True, exist_ok=True)
-                written.rename(named_folder)
+    _name_folders(Path(folder), {file.day: file for file in landed})
+
+
+def _name_folders(folder: Path, files: Mapping[date, Landed]) -> None:
+    for written in list(folder.glob(f"{PART}=*")):
+        days, is_rejected = divmod(int(written.name.removeprefix(f"{PART}=")), 2)
+        kind, file = REJECTED if is_rejected else ACCEPTED, files[EPOCH + timedelta(days=days)]
+        named_folder = day_folder(str(folder), kind, file)
+        named_folder.parent.mkdir(parents=True, exist_ok=True)
+        written.rename(named_folder)
 
 
 def _fields(spark: SparkSession, table: RawTable, files: Sequence[Landed]) -> DataFrame:
